@@ -1,0 +1,235 @@
+"""Who is asking: access tokens verified by every service for itself, and their revocation.
+
+users alone signs tokens (EdDSA, `kid`); the others fetch its public keys (JWKS) and keep them. A token carries the
+member's security version `sv`; raising it (sign-out, suspension, role or password change) travels by event into each
+service's `auth_state`, and tokens with a smaller one are refused there within two seconds.
+"""
+
+import json
+import threading
+import time
+import urllib.request
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import jwt as pyjwt
+from flask import Flask, g, request
+from flask_jwt_extended import JWTManager, get_jwt, verify_jwt_in_request
+from jwt.algorithms import OKPAlgorithm
+from sqlalchemy import BigInteger, Column, DateTime, Table, Text, Uuid, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from fleet import logs
+from fleet.contracts.users import AuthStateChanged
+from fleet.database import fleet_metadata, transaction
+from fleet.messages import Envelope, now
+from fleet.problems import Forbidden, Unauthorized
+from fleet.settings import read, setting
+
+log = logs.get(__name__)
+
+ISSUER, AUDIENCE, ALGORITHM, TOKEN_TYPE = "propel-users", "propel-api", "EdDSA", "at+jwt"
+LEEWAY_S = 10
+REFETCH_S = 30.0
+STATE_CACHE_S = 1.0
+
+auth_state = Table(
+    "auth_state",
+    fleet_metadata,
+    Column("member_id", Uuid, primary_key=True),
+    Column("security_version", BigInteger, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("suspended_until", DateTime(timezone=True)),
+)
+
+
+@dataclass(frozen=True)
+class AuthSettings:
+    """Where the public keys of access tokens are."""
+
+    jwks_url: str = setting("JWKS_URL", help="address of users' /.well-known/jwks.json")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The signed-in member of this request."""
+
+    member_id: UUID
+    role: str
+
+
+class KeySet:
+    """The public keys by `kid`, fetched again at most once in 30 seconds however many unknown kids are presented."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._keys: dict[str, Any] = {}
+        self._fetched = float("-inf")
+        self._lock = threading.Lock()
+
+    def get(self, kid: str) -> Any:
+        """The key named `kid`, or None. When users is away the keys known so far go on serving."""
+        if kid not in self._keys:
+            with self._lock:
+                if kid not in self._keys and time.monotonic() - self._fetched > (REFETCH_S if self._keys else 1.0):
+                    self._fetched = time.monotonic()
+                    self._fetch()
+        return self._keys.get(kid)
+
+    def _fetch(self) -> None:
+        try:
+            with urllib.request.urlopen(self._url, timeout=3) as answer:  # noqa: S310 our own setting, not user input
+                document = json.load(answer)
+            self._keys = {key["kid"]: OKPAlgorithm.from_jwk(key) for key in document["keys"]}
+        except (OSError, ValueError, KeyError, pyjwt.PyJWTError) as error:
+            log.warning("jwks_not_fetched", error=str(error))
+
+
+def remember(session: Session, event: Envelope[AuthStateChanged]) -> None:
+    """The handler of users.auth_state_changed.v1 in every service."""
+    keep(session, event.data)
+
+
+def keep(session: Session, data: AuthStateChanged) -> None:
+    """Keep the newest auth state of a member; an older one that arrives late changes nothing."""
+    values = {
+        "security_version": data.security_version,
+        "role": data.role,
+        "status": data.status,
+        "suspended_until": data.suspended_until,
+    }
+    statement = insert(auth_state).values(member_id=data.member_id, **values)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["member_id"],
+            set_=values,
+            where=auth_state.c.security_version < statement.excluded.security_version,
+        )
+    )
+
+
+def is_suspended(session: Session, member_id: UUID) -> bool:
+    """True while the member is suspended; a suspension with an end is over at that instant, without any message."""
+    found = select(auth_state.c.member_id).where(
+        auth_state.c.member_id == member_id,
+        auth_state.c.status == "suspended",
+        or_(auth_state.c.suspended_until.is_(None), auth_state.c.suspended_until > func.now()),
+    )
+    return session.scalar(found) is not None
+
+
+def suspension(session: Session, member_id: UUID) -> tuple[bool, datetime | None]:
+    """Whether the member is suspended now, and until when (None: without end)."""
+    row = session.execute(
+        select(auth_state.c.status, auth_state.c.suspended_until).where(auth_state.c.member_id == member_id)
+    ).first()
+    if row is None or row.status != "suspended" or (row.suspended_until and row.suspended_until <= now()):
+        return False, None
+    return True, row.suspended_until
+
+
+class _StateCache:
+    """The newest known `sv` of recent callers, for a second: the two-second promise minus the event's way here."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[float, int]] = {}
+
+    def minimum(self, member_id: str) -> int:
+        hit = self._found.get(member_id)
+        if hit and hit[0] > time.monotonic():
+            return hit[1]
+        with transaction() as session:
+            version = session.scalar(
+                select(auth_state.c.security_version).where(auth_state.c.member_id == UUID(member_id))
+            )
+        if len(self._found) > 10_000:
+            self._found.clear()
+        self._found[member_id] = (time.monotonic() + STATE_CACHE_S, version or 0)
+        return version or 0
+
+
+def _whole_claims(claims: dict[str, Any]) -> bool:
+    """What PyJWT lets through and we do not: times must be whole numbers in range, `sub` a UUID, `sv` a number."""
+    times = [claims.get(name) for name in ("exp", "iat", "nbf", "sv")]
+    if not all(type(value) is int and 0 <= value < 2**40 for value in times):
+        return False
+    try:
+        return str(UUID(claims["sub"])) == claims["sub"] and type(claims.get("role")) is str
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return False
+
+
+def install(app: Flask, keys: Any) -> None:
+    """Set up flask-jwt-extended on `app`; `keys.get(kid)` gives a public key or None."""
+    app.config.update(
+        JWT_ALGORITHM=ALGORITHM,
+        JWT_DECODE_ALGORITHMS=[ALGORITHM],
+        JWT_DECODE_ISSUER=ISSUER,
+        JWT_DECODE_AUDIENCE=AUDIENCE,
+        JWT_DECODE_LEEWAY=LEEWAY_S,
+        JWT_TOKEN_LOCATION=["headers"],
+    )
+    manager = JWTManager(app)
+    cache = _StateCache()
+
+    def refuse(*_arguments: Any) -> Any:
+        raise Unauthorized("The token is missing, not valid or no longer valid. Sign in at POST /api/users/login/.")
+
+    for loader in (
+        manager.expired_token_loader,
+        manager.invalid_token_loader,
+        manager.unauthorized_loader,
+        manager.revoked_token_loader,
+        manager.needs_fresh_token_loader,
+        manager.user_lookup_error_loader,
+        manager.token_verification_failed_loader,
+    ):
+        loader(refuse)
+
+    @manager.decode_key_loader
+    def key_of(header: dict[str, Any], _claims: dict[str, Any]) -> Any:
+        kid = header.get("kid")
+        if header.get("typ") != TOKEN_TYPE or "crit" in header or type(kid) is not str:
+            raise Unauthorized("The token is not an access token of Propel.")
+        key = keys.get(kid)
+        if key is None:
+            raise Unauthorized("The token is signed with a key that is not in use. Sign in again.")
+        return key
+
+    @manager.token_in_blocklist_loader
+    def is_revoked(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
+        return not _whole_claims(claims) or claims["sv"] < cache.minimum(claims["sub"])
+
+
+def authenticate() -> Caller:
+    """The caller of this request; raises Unauthorized for any token that is not entirely in order."""
+    if len(request.headers.getlist("Authorization")) > 1 or "," in request.headers.get("Authorization", ""):
+        raise Unauthorized("Send one Authorization header.")
+    try:
+        verify_jwt_in_request()
+        claims = get_jwt()
+    except (pyjwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        # PyJWT raises plain Python errors for some malformed tokens; a bad token is a 401, never a fault of ours.
+        raise Unauthorized("The token cannot be read. Sign in at POST /api/users/login/.") from error
+    g.caller = Caller(UUID(claims["sub"]), claims["role"])
+    return g.caller
+
+
+def caller() -> Caller:
+    """The signed-in member; only in routes that are not public."""
+    return g.caller
+
+
+def require_role(*roles: str) -> None:
+    """Raise Forbidden unless the caller has one of the roles."""
+    if g.caller.role not in roles:
+        raise Forbidden(f"This needs the role {' or '.join(roles)}.")
+
+
+def settings() -> AuthSettings:
+    """The settings of token verification."""
+    return read(AuthSettings)

@@ -1,0 +1,186 @@
+"""What points says and hears."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from fleet.contracts import command, event, question
+
+Period = Literal["all_time", "weekly", "monthly"]
+
+
+@dataclass(frozen=True)
+class ActivityOutcome:
+    """What became of a LogActivity: `awarded` false means that a cap or cooldown was already used up."""
+
+    awarded: bool
+    points: int
+    available: int
+    lifetime: int
+    reason: str | None = None
+
+
+@command("points.log_activity.v1", senders=("bot",), answer=ActivityOutcome)
+@dataclass(frozen=True)
+class LogActivity:
+    """Somebody did something that earns points by itself (a message, a reaction). `reference` names the deed once
+    and for all: the same reference never earns twice. The day, week and month are those of `occurred_at`."""
+
+    member_id: UUID
+    activity: str
+    occurred_at: datetime
+    reference: str
+
+
+@event("points.activity_logged.v1", public=True)
+@dataclass(frozen=True)
+class ActivityLogged:
+    """Points were awarded. Subject: the member; `sequence`: the version of their balance."""
+
+    member_id: UUID
+    transfer_id: UUID
+    activity: str
+    category: str
+    points: int
+    rule_version: int
+    occurred_at: datetime
+    available: int
+    lifetime: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a member stands. `rank` is null for who is not a student or has never earned."""
+
+    available: int
+    reserved: int
+    redeemed: int
+    lifetime: int
+    rank: int | None
+    suspended_until: datetime | None = None
+    suspended: bool = False
+
+
+@question("points.get_standing.v1", senders=("bot", "rewards"), answer=Standing)
+@dataclass(frozen=True)
+class GetStanding:
+    """Balance and rank of a member; zeros for one who never earned."""
+
+    member_id: UUID
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One row of a member's points log."""
+
+    activity: str
+    name: str
+    points: int
+    occurred_at: datetime
+    balance_after: int
+
+
+@dataclass(frozen=True)
+class History:
+    """A page of the points log, newest first; `next_cursor` is null on the last page."""
+
+    items: list[HistoryEntry]
+    next_cursor: str | None = None
+
+
+@question("points.get_history.v1", senders=("bot",), answer=History)
+@dataclass(frozen=True)
+class GetHistory:
+    """A member's latest points, newest first."""
+
+    member_id: UUID
+    limit: int = 10
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class ActivityValue:
+    """One way to earn, with its rule in words."""
+
+    code: str
+    name: str
+    category: str
+    category_name: str
+    points: int
+    rule: str
+    requires_approval: bool
+
+
+@dataclass(frozen=True)
+class ActivityValues:
+    """All active ways to earn, by category."""
+
+    items: list[ActivityValue]
+
+
+@question("points.get_activity_values.v1", senders=("bot",), answer=ActivityValues)
+@dataclass(frozen=True)
+class GetActivityValues:
+    """How can points be earned?"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One line of a leaderboard: `points` are those of the period, `total_points` the lifetime ones."""
+
+    rank: int
+    display_name: str
+    total_points: int
+    points: int
+    is_me: bool
+
+
+@dataclass(frozen=True)
+class OwnPlace:
+    """The viewer's own rank with up to two neighbours on either side."""
+
+    rank: int
+    total_points: int
+    points: int
+    above: list[Place]
+    below: list[Place]
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """A page of the board; `me` is null for who is not a student or has no points in the period."""
+
+    period: Period
+    items: list[Place]
+    total: int
+    me: OwnPlace | None = None
+    next_cursor: str | None = None
+
+
+@question("points.get_leaderboard.v1", senders=("bot",), answer=Leaderboard)
+@dataclass(frozen=True)
+class GetLeaderboard:
+    """A page of the leaderboard as `member_id` may see it."""
+
+    member_id: UUID | None = None
+    period: Period = "all_time"
+    limit: int = 10
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Streak:
+    """Consecutive programme days with an award, in days; today not yet counted does not break the current one."""
+
+    current: int
+    longest: int
+    last_active: date | None = None
+
+
+@question("points.get_streak.v1", senders=("bot",), answer=Streak)
+@dataclass(frozen=True)
+class GetStreak:
+    """How many days in a row has this member earned something?"""
+
+    member_id: UUID

@@ -1,0 +1,61 @@
+"""What users says and hears. Member ids are opaque; names, addresses and Discord ids stay in the internal events."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from fleet.contracts import command, event
+
+Role = Literal["student", "company", "university", "admin"]
+Status = Literal["active", "awaiting_approval", "suspended", "erased"]
+
+
+@command("users.register_member.v1", senders=("bot",))
+@dataclass(frozen=True)
+class RegisterMember:
+    """The bot saw a person: make them a member if they are none. Sent again when their names change."""
+
+    member_id: UUID
+    discord_id: str
+    discord_username: str
+    display_name: str
+    seen_at: datetime
+
+
+@event("users.user_registered.v1", public=True)
+@dataclass(frozen=True)
+class UserRegistered:
+    """A person became a member, on the web or by being seen in Discord."""
+
+    member_id: UUID
+    role: Role
+    origin: Literal["web", "discord"]
+    registered_at: datetime
+
+
+@event("users.user_updated.v1")
+@dataclass(frozen=True)
+class UserUpdated:
+    """What other services show of a member; sent on registration and on every change. Its `sequence` orders it."""
+
+    member_id: UUID
+    display_name: str
+    show_in_leaderboard: bool
+    role: Role
+    status: Status
+    track: str | None = None
+    university: str | None = None
+    graduation_year: int | None = None
+
+
+@event("users.auth_state_changed.v1")
+@dataclass(frozen=True)
+class AuthStateChanged:
+    """Tokens with a smaller `security_version` are void from now on, in every service, within two seconds."""
+
+    member_id: UUID
+    security_version: int
+    role: Role
+    status: Status
+    suspended_until: datetime | None = None

@@ -1,0 +1,80 @@
+"""The database of this service and its one unit of work, `transaction()`.
+
+READ COMMITTED everywhere: correctness rests on row locks, guarded updates, unique keys and checks, never on the
+isolation level. Application code never commits; leaving `transaction()` does.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from fleet.settings import DatabaseSettings, read
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+# Tables every service has beside its own (outbox, inbox, answers ...), each declared in the module that uses it.
+fleet_metadata = MetaData(naming_convention=NAMING)
+
+
+def metadata() -> MetaData:
+    """An empty catalogue for a service's own tables, with the naming convention of constraints."""
+    return MetaData(naming_convention=NAMING)
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """The engine of this process. `pool_pre_ping` makes a restarted PostgreSQL cost one check instead of an error."""
+    settings = read(DatabaseSettings)
+    return create_engine(
+        settings.url,
+        pool_size=settings.pool_size,
+        max_overflow=4,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+    )
+
+
+@lru_cache(maxsize=1)
+def _sessions() -> sessionmaker[Session]:
+    return sessionmaker(engine(), expire_on_commit=False)
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One unit of work: commits when the block ends, rolls back when it raises.
+
+    The session is marked as ours, so that `outbox.record` can refuse a message outside of a transaction.
+    """
+    with _sessions().begin() as session:
+        session.info["transaction"] = True
+        yield session
+
+
+def is_outage(error: BaseException) -> bool:
+    """True when `error` says that the database is away (restart, failover, network), not that the work was wrong."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    code = getattr(error.orig, "pgcode", None)
+    # No code: the connection itself failed. 57P0x: shutdown and start-up. 53xxx: out of connections or space. 08xxx: connection.
+    return code is None or code[:3] == "57P" or code[:2] in ("08", "53")
+
+
+def dispose() -> None:
+    """Forget all connections (after a fork, and between tests)."""
+    if engine.cache_info().currsize:
+        engine().dispose(close=False)
+    engine.cache_clear()
+    _sessions.cache_clear()

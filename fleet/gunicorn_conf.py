@@ -1,0 +1,27 @@
+"""gunicorn for every web process: `gunicorn -c fleet/gunicorn_conf.py "services.points.app:create_app()"`."""
+
+import os
+import tempfile
+
+bind = os.environ.get("BIND", "127.0.0.1:8000")
+workers = int(os.environ.get("WEB_WORKERS", "1"))
+threads = int(os.environ.get("WEB_THREADS", "16"))
+worker_class = "gthread"
+timeout = 30
+graceful_timeout = 20
+# Longer than nginx keeps an idle upstream connection, or it would send a request into one that is just closing.
+keepalive = 75
+accesslog = None
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 memory, so that a slow disk cannot look like a dead worker
+control_socket_disable = True
+
+if workers > 1:
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="propel-metrics-"))
+
+
+def child_exit(_server: object, worker: object) -> None:
+    """Forget the gauges of a worker that ended."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[attr-defined]

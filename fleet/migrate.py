@@ -1,0 +1,170 @@
+"""Migrations: one shared Alembic environment for all services.
+
+    python -m fleet.migrate users points        each to its newest revision, as the owner role
+    python -m fleet.migrate points --new "keep receipts"
+
+The owner's address comes from `<SERVICE>_MIGRATION_DATABASE_URL`, or from `MIGRATION_DATABASE_URL` when one service is
+named. Revisions are `services/<service>/migrations/NNNN_words.py`, contiguous, expanding before contracting.
+"""
+
+import argparse
+import importlib
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command, context, op
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from fleet.settings import SettingsError, database_url
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = 5_271_010
+
+
+def config(service: str) -> Config:
+    """The Alembic configuration of a service: its folder of revisions under the environment in this module."""
+    found = Config()
+    found.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
+    found.set_main_option("version_locations", str(ROOT / "services" / service / "migrations"))
+    found.set_main_option("path_separator", "os")
+    return found
+
+
+def metadata_of(service: str) -> list[sa.MetaData]:
+    """All tables a service's database should have: its own and the fleet's."""
+    for name in ("outbox", "inbox", "asking", "idempotency", "auth"):
+        importlib.import_module(f"fleet.{name}")
+    from fleet.database import fleet_metadata
+
+    models = importlib.import_module(f"services.{service}.models")
+    return [models.Base.metadata, fleet_metadata]
+
+
+def upgrade(service: str, url: str, revision: str = "head") -> None:
+    """Bring the database of `service` to `revision`; concurrent callers wait for one another."""
+    engine = create_engine(database_url(url))
+    with engine.connect() as connection:
+        connection.execute(sa.text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+        connection.execute(sa.text("SET lock_timeout = '5s'"))
+        connection.commit()
+        found = config(service)
+        found.attributes["connection"] = connection
+        found.attributes["metadata"] = metadata_of(service)
+        command.upgrade(found, revision)
+        connection.commit()
+    engine.dispose()
+
+
+def run_environment() -> None:
+    """What Alembic calls for each command: run within one transaction on the connection it was given."""
+    connection = context.config.attributes["connection"]
+    metadata = context.config.attributes["metadata"]
+    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def fleet_tables() -> None:
+    """The tables every service has, as their first form was; later changes are revisions of each service."""
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.BigInteger, sa.Identity(), nullable=False),
+        sa.Column("message_id", sa.Uuid, nullable=False),
+        sa.Column("exchange", sa.Text, nullable=False),
+        sa.Column("routing_key", sa.Text, nullable=False),
+        sa.Column("mandatory", sa.Boolean, nullable=False),
+        sa.Column("ttl_ms", sa.Integer),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.Column("retry_at", sa.DateTime(timezone=True)),
+        sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+        sa.PrimaryKeyConstraint("id", name="pk_outbox"),
+    )
+    # Rows live for milliseconds: vacuum early and gently, and never give pages back that are needed a moment later.
+    op.execute(
+        "ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, "
+        "autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off)"
+    )
+    op.create_table(
+        "inbox",
+        sa.Column("consumer", sa.Text, nullable=False),
+        sa.Column("message_id", sa.Uuid, nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.PrimaryKeyConstraint("consumer", "message_id", name="pk_inbox"),
+    )
+    op.create_index("ix_inbox_received_at", "inbox", ["received_at"])
+    op.create_table(
+        "answers",
+        sa.Column("message_id", sa.Uuid, nullable=False),
+        sa.Column("body", sa.dialects.postgresql.JSONB, nullable=False),
+        sa.Column("arrived_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.PrimaryKeyConstraint("message_id", name="pk_answers"),
+    )
+    op.create_index("ix_answers_arrived_at", "answers", ["arrived_at"])
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("scope", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("request_hash", sa.LargeBinary, nullable=False),
+        sa.Column("status", sa.Integer),
+        sa.Column("body", sa.LargeBinary),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.PrimaryKeyConstraint("scope", "key", name="pk_idempotency_keys"),
+    )
+    op.create_table(
+        "auth_state",
+        sa.Column("member_id", sa.Uuid, nullable=False),
+        sa.Column("security_version", sa.BigInteger, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("suspended_until", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("member_id", name="pk_auth_state"),
+    )
+
+
+def new_revision(service: str, words: str) -> Path:
+    """Write an empty, numbered revision file and return its path."""
+    folder = ROOT / "services" / service / "migrations"
+    number = len(list(folder.glob("[0-9]*.py"))) + 1
+    previous = ScriptDirectory.from_config(config(service)).get_current_head()
+    slug = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+    path = folder / f"{number:04d}_{slug}.py"
+    path.write_text(
+        f'"""{words.capitalize()}."""\n\nrevision = "{service}_{number:04d}"\ndown_revision = {previous!r}\n\n\n'
+        "def upgrade() -> None:\n    raise NotImplementedError\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def main() -> int:
+    """Migrate the named services, or write a new revision."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("services", nargs="+")
+    parser.add_argument("--new", metavar="WORDS")
+    arguments = parser.parse_args()
+    for service in arguments.services:
+        if arguments.new:
+            sys.stdout.write(f"{new_revision(service, arguments.new)}\n")
+            continue
+        name = f"{service.upper()}_MIGRATION_DATABASE_URL"
+        url: Any = os.environ.get(name) or (
+            os.environ.get("MIGRATION_DATABASE_URL") if len(arguments.services) == 1 else None
+        )
+        if not url:
+            raise SystemExit(
+                str(SettingsError([f"{name} is missing: the owner role's address of the {service} database"]))
+            )
+        upgrade(service, url)
+        sys.stdout.write(f"{service} is at its newest revision\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

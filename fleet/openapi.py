@@ -1,0 +1,128 @@
+"""OpenAPI 3.1 documents from the operations that views declare; one committed file a service.
+
+`python -m fleet.openapi points` writes `services/points/openapi.json`; a test fails while the file is not current.
+"""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Flask
+
+from fleet.web import ANYONE, MEMBER, Operation
+
+_REASONS = {
+    401: "no valid token",
+    403: "not entitled",
+    404: "not found",
+    409: "conflicts with the present state",
+    422: "a field or parameter is not valid",
+    429: "too many requests; see Retry-After",
+}
+_KINDS = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer"}, "string": {"type": "string"}}
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """The OpenAPI document of an application."""
+    plugin = MarshmallowPlugin(schema_name_resolver=_name)
+    spec = APISpec(f"Propel: {app.name}", "1.0.0", "3.1.0", plugins=[plugin])
+    spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    problem: dict[str, Any] = {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {name: {"type": "string"} for name in ("type", "title", "detail", "instance")},
+    }
+    problem["properties"]["status"] = {"type": "integer"}
+    spec.components.schema("Problem", problem)
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        view = app.view_functions[rule.endpoint]
+        declared: Operation | None = getattr(view, "operation", None)
+        if declared is None:
+            continue
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            spec.path(path, operations={method.lower(): _operation(app.name, rule, view, declared, method)})
+    return spec.to_dict()
+
+
+def _name(schema: Any) -> str:
+    cls = schema if isinstance(schema, type) else type(schema)
+    return cls.__name__
+
+
+def _operation(service: str, rule: Any, view: Any, declared: Operation, method: str) -> dict[str, Any]:
+    words = (view.__doc__ or view.__name__).strip().split("\n\n", 1)
+    who = "anyone" if declared.who is ANYONE else ("any member" if declared.who is MEMBER else ", ".join(declared.who))
+    found: dict[str, Any] = {
+        "operationId": f"{service}_{method.lower()}_{rule.endpoint.split('.')[-1]}",
+        "tags": [service],
+        "summary": words[0].replace("\n", " "),
+        "description": f"{words[1].strip() if len(words) > 1 else ''}\n\nWho may call it: {who}.".strip(),
+        "parameters": [_path_parameter(rule, name) for name in sorted(rule.arguments)],
+        "responses": {},
+    }
+    if declared.who is not ANYONE:
+        found["security"] = [{"bearer": []}]
+    if declared.query:
+        found["parameters"].append({"in": "query", "schema": declared.query})
+    if declared.idempotent:
+        key = {"type": "string", "maxLength": 255, "minLength": 1}
+        found["parameters"].append({"in": "header", "name": "Idempotency-Key", "required": False, "schema": key})
+    if declared.body:
+        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": declared.body}}}
+    for status, schema in declared.answers.items():
+        answer: dict[str, Any] = {"description": _REASONS.get(status, "done")}
+        if status < 400 and schema is not None:
+            answer["content"] = {"application/json": {"schema": schema}}
+        elif status >= 400:
+            answer["content"] = {"application/problem+json": {"schema": "Problem"}}
+        found["responses"][str(status)] = answer
+    for status in _usual_refusals(rule, declared):
+        problem = {"application/problem+json": {"schema": "Problem"}}
+        found["responses"].setdefault(str(status), {"description": _REASONS[status], "content": problem})
+    return found
+
+
+def _usual_refusals(rule: Any, declared: Operation) -> list[int]:
+    found = [429]
+    if declared.who is not ANYONE:
+        found += [401, 403]
+    if declared.body or declared.query:
+        found.append(422)
+    if rule.arguments:
+        found.append(404)
+    return sorted(found)
+
+
+def _path_parameter(rule: Any, name: str) -> dict[str, Any]:
+    kind = re.search(rf"<(?:(\w+):)?{name}>", rule.rule)
+    schema = _KINDS.get((kind.group(1) if kind else None) or "string", {"type": "string"})
+    return {"in": "path", "name": name, "required": True, "schema": schema}
+
+
+def render(app: Flask) -> bytes:
+    """The document as it is committed: sorted, indented, ending in a newline."""
+    return orjson.dumps(document(app), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
+
+
+def path_of(service: str) -> Path:
+    """Where the document of `service` is committed."""
+    return Path(__file__).resolve().parent.parent / "services" / service / "openapi.json"
+
+
+def main() -> int:
+    """Write the documents of the named services."""
+    for service in sys.argv[1:]:
+        module = importlib.import_module(f"services.{service}.app")
+        path_of(service).write_bytes(render(module.create_app()))
+        sys.stdout.write(f"wrote {path_of(service)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

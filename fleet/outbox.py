@@ -1,0 +1,121 @@
+"""The outbox: messages recorded in the business transaction and published by the relay after it.
+
+Rows exist if and only if their transaction committed, so there is never an effect without its message nor a message
+without its effect. The relay deletes a row once the broker has confirmed it: what remains *is* the list of what is owed.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+    func,
+    insert,
+)
+from sqlalchemy.orm import Session
+
+from fleet import logs, topology
+from fleet.contracts import contract_of
+from fleet.database import fleet_metadata
+from fleet.messages import REPLY_SUFFIX, Envelope, Reply, encode, envelope_for, new_id, now, to_json
+
+outbox = Table(
+    "outbox",
+    fleet_metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("message_id", Uuid, nullable=False),
+    Column("exchange", Text, nullable=False),
+    Column("routing_key", Text, nullable=False),
+    Column("mandatory", Boolean, nullable=False),
+    Column("ttl_ms", Integer),
+    Column("body", LargeBinary, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # Set when the broker returned or refused the row: it waits, the rows behind it go on.
+    Column("retry_at", DateTime(timezone=True)),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+)
+
+
+class NotInTransaction(RuntimeError):
+    """A message was recorded outside of `transaction()`: it could be lost, or told although nothing happened."""
+
+
+def _insert(session: Session, envelope: Envelope[Any], exchange: str, *, mandatory: bool, ttl_ms: int | None) -> None:
+    if not session.info.get("transaction"):
+        raise NotInTransaction(f"{envelope.type}: record messages inside `with transaction() as session`")
+    session.execute(
+        insert(outbox),
+        {
+            "message_id": envelope.id,
+            "exchange": exchange,
+            "routing_key": envelope.type,
+            "mandatory": mandatory,
+            "ttl_ms": ttl_ms,
+            "body": encode(envelope),
+        },
+    )
+
+
+def record(
+    session: Session,
+    message: Any,
+    *,
+    source: str,
+    subject: str | UUID | None = None,
+    sequence: int | None = None,
+    reply_to: str | None = None,
+) -> UUID:
+    """Record a declared message for publication after this transaction; returns its id.
+
+    `subject` names the aggregate it is about and `sequence` that aggregate's version; lock the aggregate's row before
+    recording, or two transactions may be told in the wrong order. `reply_to` names the service that awaits the outcome.
+    """
+    contract = contract_of(message)
+    envelope = envelope_for(
+        message,
+        source=source,
+        subject=None if subject is None else str(subject),
+        sequence=sequence,
+        reply_to=reply_to,
+        correlation_id=logs.correlation_id.get() or logs.request_id.get(),
+        causation_id=logs.causation_id.get(),
+        traceparent=logs.traceparent.get(),
+    )
+    # An event nobody is bound to would be returned for ever; requests always have an owner that must hear them.
+    mandatory = contract.kind != "event" or topology.is_heard(contract.type)
+    ttl_ms = topology.QUESTION_TTL_MS if contract.kind == "question" else None
+    _insert(session, envelope, topology.EXCHANGE_OF_KIND[contract.kind], mandatory=mandatory, ttl_ms=ttl_ms)
+    return envelope.id
+
+
+def reply_envelope(
+    source: str, request: Envelope[Any], *, result: Any = None, problem: dict[str, Any] | None = None
+) -> Envelope[Reply]:
+    """The message that tells `request.reply_to` the outcome; exactly one of `result` and `problem` is given."""
+    body: dict[str, Any] = {"to": str(request.id)}
+    body |= {"problem": problem} if problem is not None else {"result": to_json(result) if result is not None else {}}
+    return Envelope(
+        id=new_id(),
+        source=source,
+        type=f"{request.reply_to}{REPLY_SUFFIX}",
+        subject=request.subject,
+        time=now(),
+        data=body,  # type: ignore[arg-type]
+        correlation_id=request.correlation_id,
+        causation_id=str(request.id),
+        traceparent=request.traceparent,
+    )
+
+
+def record_reply(session: Session, envelope: Envelope[Reply]) -> None:
+    """Record a reply in the transaction whose outcome it tells."""
+    _insert(session, envelope, topology.REPLIES, mandatory=True, ttl_ms=None)

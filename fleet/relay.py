@@ -1,0 +1,125 @@
+"""The relay: takes committed messages from the outbox to RabbitMQ.
+
+One is active for each database, held by a session advisory lock on the very connection that reads and deletes the
+rows: if the lock is lost, so is the connection, and with it the right to publish. It reads what is there
+(`ORDER BY id`, never "greater than the last id": ids commit out of order and such a cursor loses events), publishes with
+confirms and deletes what the broker confirmed. Killed between the two, it publishes again: receivers have an inbox.
+"""
+
+import random
+import threading
+from typing import Any
+
+import psycopg2
+from sqlalchemy.engine import make_url
+
+from fleet import logs, metrics
+from fleet.publisher import BrokerAway, Outcome, Outgoing, Publisher
+from fleet.settings import BrokerSettings, DatabaseSettings, read
+
+log = logs.get(__name__)
+
+POLL_S = 0.01
+STANDBY_S = 1.0
+BATCH = 500
+# Any number, the same in every relay; the lock is per database, so services do not meet on it.
+ADVISORY_LOCK = 5_271_009
+RETURNED_WAIT_S = 5
+
+_SELECT = """
+    SELECT id, message_id, exchange, routing_key, mandatory, ttl_ms, body, extract(epoch FROM now() - recorded_at)
+    FROM outbox WHERE retry_at IS NULL OR retry_at <= now() ORDER BY id LIMIT %s
+"""
+_POSTPONE = "UPDATE outbox SET attempts = attempts + 1, retry_at = now() + make_interval(secs => %s) WHERE id = ANY(%s)"
+
+
+class Relay:
+    """Publishes the outbox of one service until `stop` is set."""
+
+    def __init__(self, service: str, stop: threading.Event) -> None:
+        self.service = service
+        self.stop = stop
+        self.active = False
+        self._database: Any = None
+        self._publisher: Publisher | None = None
+
+    @property
+    def ready(self) -> bool:
+        """True when it publishes, or stands by for the one that does."""
+        return self._database is not None
+
+    def run(self) -> None:
+        """Work until stopped; connections that fail are opened again with jittered back-off."""
+        wait = 0.1
+        while not self.stop.is_set():
+            try:
+                self._connect()
+                wait = 0.1
+                self._publish_until_stopped()
+            except (psycopg2.Error, BrokerAway) as error:
+                log.warning("relay_interrupted", error=str(error).strip())
+                self._close()
+                self.stop.wait(wait * random.uniform(0.5, 1.5))  # noqa: S311 jitter, not a secret
+                wait = min(wait * 2, 5.0)
+        self._close()
+
+    def _connect(self) -> None:
+        # The lock's connection goes straight to PostgreSQL: behind a transaction pooler a session lock means nothing.
+        url = make_url(read(DatabaseSettings).url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._database = psycopg2.connect(url, connect_timeout=5, keepalives_idle=10)
+        self._database.autocommit = True
+        while not self.stop.is_set() and not self._try_lock():
+            self.stop.wait(STANDBY_S)
+        if not self.stop.is_set():
+            self._publisher = Publisher(read(BrokerSettings).url)
+            self.active = True
+            log.info("relay_active")
+
+    def _try_lock(self) -> bool:
+        with self._database.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", (ADVISORY_LOCK,))
+            return bool(cursor.fetchone()[0])
+
+    def _publish_until_stopped(self) -> None:
+        while not self.stop.is_set():
+            if self.publish_batch() < BATCH:
+                self.stop.wait(POLL_S)
+
+    def publish_batch(self) -> int:
+        """Publish up to BATCH rows, delete the confirmed ones, put off the others; returns how many were read."""
+        assert self._publisher is not None
+        with self._database.cursor() as cursor:
+            cursor.execute(_SELECT, (BATCH,))
+            rows = cursor.fetchall()
+            metrics.outbox_lag.set(float(rows[0][7]) if rows else 0.0)
+            if not rows:
+                return 0
+            outcome = self._publisher.publish([_outgoing(row) for row in rows])
+            if outcome.confirmed:
+                cursor.execute("DELETE FROM outbox WHERE id = ANY(%s)", (outcome.confirmed,))
+                metrics.published.inc(len(outcome.confirmed))
+            self._postpone(cursor, outcome)
+        return len(rows)
+
+    def _postpone(self, cursor: Any, outcome: Outcome) -> None:
+        if outcome.returned:
+            # Somebody must hear these, and nobody is bound: a topology that was not declared. They wait, and we alarm.
+            log.error("messages_returned", ids=outcome.returned[:20], count=len(outcome.returned))
+            metrics.returned.inc(len(outcome.returned))
+        if outcome.refused:
+            log.warning("messages_refused", ids=outcome.refused[:20], count=len(outcome.refused))
+        if postponed := outcome.returned + outcome.refused:
+            cursor.execute(_POSTPONE, (RETURNED_WAIT_S, postponed))
+
+    def _close(self) -> None:
+        self.active = False
+        if self._publisher:
+            self._publisher.close()
+        if self._database:
+            self._database.close()
+        self._publisher = self._database = None
+
+
+def _outgoing(row: tuple[Any, ...]) -> Outgoing:
+    id_, message_id, exchange, routing_key, mandatory, ttl_ms, body, _age = row
+    return Outgoing(id_, exchange, routing_key, bytes(body), str(message_id), mandatory, ttl_ms)

@@ -1,0 +1,342 @@
+"""The web application of a service: `create_app(...)` and what a view declares about itself.
+
+    @api.post("/api/users/login/")
+    @operation(who=ANYONE, body=Credentials, answers={200: Session})
+    def login(body: dict) -> Answer: ...
+
+Every route is closed unless the application lists it as public *and* its operation says `who=ANYONE`; the two must
+agree or the application does not start. Every error, also Flask's own, is application/problem+json.
+"""
+
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+import marshmallow
+import orjson
+from flask import Blueprint, Flask, Response, g, request
+from flask.json.provider import JSONProvider
+from sqlalchemy import text
+from werkzeug.exceptions import HTTPException
+
+from fleet import auth, logs, metrics
+from fleet.database import is_outage, transaction
+from fleet.messages import new_id
+from fleet.problems import InvalidFields, Problem, Unavailable, Unreadable
+
+log = logs.get(__name__)
+
+MAX_BODY = 1024 * 1024
+MAX_DEPTH = 32
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{8,64}$")
+_PROBES = ("/healthz", "/readyz", "/metrics")
+
+ANYONE: tuple[str, ...] = ("anyone",)
+MEMBER: tuple[str, ...] = ("student", "company", "university", "admin")
+ADMIN: tuple[str, ...] = ("admin",)
+
+Answer = dict[str, Any] | tuple[dict[str, Any], int] | Response
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a route declares: who may call it, what it takes, what it answers."""
+
+    who: tuple[str, ...]
+    body: type[marshmallow.Schema] | None = None
+    query: type[marshmallow.Schema] | None = None
+    answers: dict[int, type[marshmallow.Schema] | None] = field(default_factory=dict)
+    idempotent: bool = False
+
+
+def operation(
+    *,
+    who: tuple[str, ...],
+    body: type[marshmallow.Schema] | None = None,
+    query: type[marshmallow.Schema] | None = None,
+    answers: dict[int, type[marshmallow.Schema] | None],
+    idempotent: bool = False,
+) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+    """Declare a view. It is called with `body=` and `query=` as loaded by their schemas, when it declares them."""
+    declared = Operation(who, body, query, answers, idempotent)
+
+    def decorate(view: Callable[..., Answer]) -> Callable[..., Answer]:
+        @wraps(view)
+        def guarded(**arguments: Any) -> Answer:
+            if who is not ANYONE:
+                auth.require_role(*who)
+            if query is not None:
+                arguments["query"] = _load(query, _parameters())
+            if body is not None:
+                arguments["body"] = _load(body, read_json())
+            return view(**arguments)
+
+        guarded.operation = declared  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+class Schema(marshmallow.Schema):
+    """Base of all request and answer schemas: unknown fields are refused, answers keep the order of declaration."""
+
+    class Meta:
+        unknown = marshmallow.RAISE
+
+
+class Text(marshmallow.fields.String):
+    """Text without NUL (PostgreSQL cannot hold it) and without other control characters but newline and tab."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        found = super()._deserialize(value, attr, data, **kwargs)
+        if any(ord(character) < 32 and character not in "\n\t" for character in found):
+            raise marshmallow.ValidationError("must not hold control characters")
+        return found
+
+
+class Whole(marshmallow.fields.Integer):
+    """A whole number: neither "5" nor 5.0 nor true."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strict=True, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if type(value) is not int:
+            raise marshmallow.ValidationError("must be a whole number")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class QueryWhole(marshmallow.fields.Integer):
+    """A whole number in a query string: ASCII digits, with at most a minus sign before them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not re.fullmatch(r"-?[0-9]{1,15}", str(value), re.ASCII):
+            raise marshmallow.ValidationError("must be a whole number")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Instant(marshmallow.fields.AwareDateTime):
+    """A UTC instant, written with `Z`."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return None if value is None else value.isoformat().replace("+00:00", "Z")
+
+
+class PageQuery(Schema):
+    """The parameters of every list."""
+
+    limit = QueryWhole(load_default=50, validate=marshmallow.validate.Range(1, 100))
+    cursor = marshmallow.fields.String(load_default=None)
+
+
+def _load(schema: type[marshmallow.Schema], data: Any) -> Any:
+    try:
+        return schema().load(data)
+    except marshmallow.ValidationError as error:
+        raise InvalidFields(list(_pointers(error.messages, ""))) from error
+
+
+def _pointers(messages: Any, path: str) -> Iterable[dict[str, str]]:
+    if isinstance(messages, dict):
+        for key, inner in messages.items():
+            escaped = str(key).replace("~", "~0").replace("/", "~1")
+            yield from _pointers(inner, path if key == "_schema" else f"{path}/{escaped}")
+    else:
+        for message in messages if isinstance(messages, list) else [messages]:
+            yield {"pointer": path or "/", "detail": str(message)}
+
+
+def _parameters() -> dict[str, str]:
+    repeated = [name for name in request.args if len(request.args.getlist(name)) > 1]
+    if repeated:
+        raise InvalidFields([{"pointer": f"/{name}", "detail": "given more than once"} for name in repeated])
+    for name, value in request.args.items():
+        if "\x00" in value or "\x00" in name or "\ufffd" in value:
+            raise InvalidFields([{"pointer": f"/{name}", "detail": "holds characters that are not allowed"}])
+    return request.args.to_dict()
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Unreadable("A key appears twice in one object of the body.")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise Unreadable(f"{name} is not JSON.")
+
+
+def read_json() -> Any:
+    """The JSON body of the request; Unreadable for what is not JSON, is too deep, too large, or holds what cannot be kept."""
+    if request.mimetype != "application/json":
+        problem = Unreadable("Send the body as application/json.")
+        problem.status, problem.slug = 415, "unsupported-media-type"
+        raise problem
+    raw = request.get_data()
+    try:
+        found = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("The body is not valid JSON in UTF-8.") from error
+    _check(found, 1)
+    return found
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise Unreadable(f"The body is nested deeper than {MAX_DEPTH} levels.")
+    if isinstance(value, str):
+        if "\x00" in value or any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+            raise Unreadable("A text in the body holds a NUL or half of a surrogate pair.")
+    elif isinstance(value, bool) or value is None:
+        return
+    elif isinstance(value, int | float):
+        if not math.isfinite(value) or abs(value) > 2**53:
+            raise Unreadable("A number in the body is beyond what JSON readers agree on (2^53).")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check(key, depth)
+            _check(inner, depth + 1)
+    else:
+        for inner in value:
+            _check(inner, depth + 1)
+
+
+class _Json(JSONProvider):
+    """orjson in and out."""
+
+    def dumps(self, obj: Any, **_kwargs: Any) -> str:
+        return orjson.dumps(obj, option=orjson.OPT_UTC_Z).decode()
+
+    def loads(self, s: str | bytes, **_kwargs: Any) -> Any:
+        return orjson.loads(s)
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        body = orjson.dumps(self._prepare_response_obj(args, kwargs), option=orjson.OPT_UTC_Z)
+        return Response(body, content_type="application/json")
+
+
+def problem_response(problem: Problem) -> Response:
+    """A problem as application/problem+json, completed with this request's path and id."""
+    body = problem.to_dict() | {"instance": request.path, "request_id": g.get("request_id")}
+    found = Response(orjson.dumps(body, default=str), problem.status, content_type="application/problem+json")
+    found.headers.update(problem.headers)
+    return found
+
+
+def create_app(service: str, blueprints: Sequence[Blueprint], public: Iterable[str], keys: Any = None) -> Flask:
+    """Assemble the application of `service`.
+
+    `public` are the endpoints ("api.login") that need no token; every other route refuses without one. `keys` gives
+    public keys by `kid`; by default they come from JWKS_URL. Raises ValueError when `public` and the operations of the
+    views disagree, or a view declares no operation.
+    """
+    logs.configure(service, "web")
+    app = Flask(service, static_folder=None)
+    app.json = _Json(app)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    for blueprint in blueprints:
+        app.register_blueprint(blueprint)
+    _install_probes(app)
+    auth.install(app, keys or auth.KeySet(auth.settings().jwks_url))
+    _install_hooks(app, frozenset(public))
+    _install_errors(app)
+    _check_decisions(app, frozenset(public))
+    return app
+
+
+def _check_decisions(app: Flask, public: frozenset[str]) -> None:
+    for rule in app.url_map.iter_rules():
+        if rule.rule in _PROBES:
+            continue
+        declared = getattr(app.view_functions[rule.endpoint], "operation", None)
+        if declared is None:
+            raise ValueError(f"{rule.rule}: say who may call it with @operation(who=...)")
+        if (declared.who is ANYONE) != (rule.endpoint in public):
+            raise ValueError(f"{rule.rule}: who=ANYONE and the list of public endpoints in app.py disagree")
+
+
+def _install_hooks(app: Flask, public: frozenset[str]) -> None:
+    @app.before_request
+    def begin() -> None:
+        g.started = time.perf_counter()
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.match(given) else str(new_id())
+        logs.request_id.set(g.request_id)
+        logs.traceparent.set(request.headers.get("traceparent"))
+        if request.path not in _PROBES and request.endpoint not in public:
+            auth.authenticate()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["X-Request-ID"] = g.request_id
+        if "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "no-store"
+        elapsed = time.perf_counter() - g.started
+        if request.path not in _PROBES:
+            route = request.url_rule.rule if request.url_rule else "unknown"
+            metrics.requests.labels(route, request.method, response.status_code).observe(elapsed)
+            member = g.get("caller")
+            log.info(
+                "request_answered",
+                route=route,
+                method=request.method,
+                status=response.status_code,
+                ms=round(elapsed * 1000, 1),
+                member_id=str(member.member_id) if member else None,
+            )
+        return response
+
+
+def _install_errors(app: Flask) -> None:
+    @app.errorhandler(Problem)
+    def on_problem(problem: Problem) -> Response:
+        return problem_response(problem)
+
+    @app.errorhandler(HTTPException)
+    def on_http(error: HTTPException) -> Response:
+        status = error.code or 500
+        if status < 400:
+            return Response(status=status, headers=error.get_headers())
+        problem = Problem(error.description or "")
+        problem.status = status
+        problem.title = HTTPStatus(status).phrase
+        problem.slug = problem.title.lower().replace(" ", "-")
+        if allowed := getattr(error, "valid_methods", None):
+            problem.headers = {"Allow": ", ".join(sorted(allowed))}
+        return problem_response(problem)
+
+    @app.errorhandler(Exception)
+    def on_fault(error: Exception) -> Response:
+        if is_outage(error):
+            log.warning("database_away")
+            return problem_response(Unavailable("The database does not answer at the moment. Try again shortly."))
+        log.exception("request_failed", route=request.path)
+        problem = Problem("This is our fault and was recorded. Quote the request_id when you report it.")
+        problem.status, problem.slug, problem.title = 500, "internal-error", "Something went wrong"
+        return problem_response(problem)
+
+
+def _install_probes(app: Flask) -> None:
+    @app.get("/healthz")
+    def healthz() -> Answer:
+        return {"status": "alive"}
+
+    @app.get("/readyz")
+    def readyz() -> Answer:
+        with transaction() as session:
+            session.execute(text("SELECT 1"))
+        return {"status": "ready"}
+
+    @app.get("/metrics")
+    def metrics_page() -> Answer:
+        body, content_type = metrics.exposition()
+        return Response(body, content_type=content_type)

@@ -1,0 +1,96 @@
+"""What points hears: commands and questions of the bot, events of users."""
+
+from sqlalchemy.orm import Session
+
+from fleet import auth
+from fleet.contracts import points
+from fleet.contracts.users import AuthStateChanged, UserRegistered, UserUpdated
+from fleet.messages import Envelope
+from fleet.subscriptions import Subscriptions
+from services.points import activities, analytics, leaderboard, ledger, members
+
+# Commands that wait are applied together, up to this many in one transaction.
+BATCH = 200
+
+subscriptions = Subscriptions("points")
+subscriptions.handles(AuthStateChanged)(auth.remember)
+
+
+@subscriptions.handles(UserRegistered)
+def on_user_registered(session: Session, event: Envelope[UserRegistered]) -> None:
+    """A person became a member."""
+    members.register(session, event.data.member_id)
+
+
+@subscriptions.handles(UserUpdated)
+def on_user_updated(session: Session, event: Envelope[UserUpdated]) -> None:
+    """A member's name, role or preferences changed."""
+    members.apply_update(session, event.data, event.sequence or 0)
+
+
+@subscriptions.handles(points.LogActivity)
+def log_activity(session: Session, command: Envelope[points.LogActivity]) -> points.ActivityOutcome:
+    """Somebody did something that earns by itself."""
+    deed = command.data
+    award = ledger.award_deed(session, deed.member_id, deed.activity, deed.occurred_at, deed.reference)
+    return points.ActivityOutcome(
+        awarded=not award.repeated,
+        points=award.transfer.points,
+        available=award.balance.available,
+        lifetime=award.balance.lifetime,
+        reason="This was counted before." if award.repeated else None,
+    )
+
+
+@subscriptions.handles(points.GetStanding)
+def get_standing(session: Session, question: Envelope[points.GetStanding]) -> points.Standing:
+    """Balance and rank."""
+    return analytics.standing(session, question.data.member_id)
+
+
+@subscriptions.handles(points.GetHistory)
+def get_history(session: Session, question: Envelope[points.GetHistory]) -> points.History:
+    """The latest entries of the points log."""
+    limit = max(1, min(question.data.limit, 25))
+    rows, cursor = analytics.points_log(session, question.data.member_id, limit, question.data.cursor)
+    return points.History([_entry(row) for row in rows], cursor)
+
+
+def _entry(row: object) -> points.HistoryEntry:
+    transfer = row.Transfer  # type: ignore[attr-defined]
+    signed = transfer.points if transfer.credit == "available" else -transfer.points
+    name = row.name or transfer.kind  # type: ignore[attr-defined]
+    return points.HistoryEntry(transfer.activity or "", name, signed, transfer.occurred_at, transfer.available_after)
+
+
+@subscriptions.handles(points.GetActivityValues)
+def get_activity_values(session: Session, _question: Envelope[points.GetActivityValues]) -> points.ActivityValues:
+    """How points can be earned."""
+    return points.ActivityValues(
+        [
+            points.ActivityValue(
+                code=activity.code,
+                name=activity.name,
+                category=activity.category,
+                category_name=activities.CATEGORIES.get(activity.category, activity.category),
+                points=activity.points,
+                rule=activities.rule_in_words(activity),
+                requires_approval=activity.requires_approval,
+            )
+            for activity in activities.active(session)
+        ]
+    )
+
+
+@subscriptions.handles(points.GetLeaderboard)
+def get_leaderboard(session: Session, question: Envelope[points.GetLeaderboard]) -> points.Leaderboard:
+    """A page of the leaderboard."""
+    asked = question.data
+    view = leaderboard.View(asked.period, asked.member_id)
+    return leaderboard.read(session, view, max(1, min(asked.limit, 100)), asked.cursor)
+
+
+@subscriptions.handles(points.GetStreak)
+def get_streak(session: Session, question: Envelope[points.GetStreak]) -> points.Streak:
+    """Days in a row."""
+    return analytics.streak(session, question.data.member_id)

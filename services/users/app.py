@@ -1,0 +1,16 @@
+"""The web application of users."""
+
+from typing import Any
+
+from flask import Flask
+
+from fleet import web
+from services.users.api import api
+from services.users.tokens import signer
+
+PUBLIC = ("api.register", "api.login", "api.refresh", "api.logout", "api.jwks")
+
+
+def create_app(keys: Any = None) -> Flask:
+    """The application, verifying tokens with the very key it signs them with unless `keys` is given."""
+    return web.create_app("users", [api], PUBLIC, keys=keys or signer())

@@ -1,0 +1,89 @@
+"""Tables of users. The constraints make two members of one name, one address or one Discord account impossible."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, Text, Uuid, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from fleet.database import metadata
+
+
+class Base(DeclarativeBase):
+    """All tables that users owns."""
+
+    metadata = metadata()
+    type_annotation_map = {str: Text, datetime: DateTime(timezone=True), UUID: Uuid, dict[str, Any]: JSONB}
+
+
+class Member(Base):
+    """A person known to Propel. Web members have a username, an address and a password; Discord-born ones do not yet.
+
+    `username_key` and `email_key` are NFKC-normalised and casefolded in Python: the database compares bytes.
+    `version` orders users.user_updated; `security_version` voids older access tokens.
+    """
+
+    __tablename__ = "members"
+    __table_args__ = (
+        CheckConstraint("role IN ('student', 'company', 'university', 'admin')", name="role"),
+        CheckConstraint("status IN ('active', 'awaiting_approval', 'suspended', 'erased')", name="status"),
+        CheckConstraint("(username IS NULL) = (username_key IS NULL)", name="username_has_key"),
+        CheckConstraint("(email IS NULL) = (email_key IS NULL)", name="email_has_key"),
+        CheckConstraint("username IS NOT NULL OR discord_id IS NOT NULL OR status = 'erased'", name="reachable"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    username: Mapped[str | None]
+    username_key: Mapped[str | None] = mapped_column(unique=True)
+    email: Mapped[str | None]
+    email_key: Mapped[str | None] = mapped_column(unique=True)
+    email_verified_at: Mapped[datetime | None]
+    password_hash: Mapped[str | None]
+    role: Mapped[str]
+    status: Mapped[str]
+    suspended_until: Mapped[datetime | None]
+    first_name: Mapped[str] = mapped_column(server_default="")
+    last_name: Mapped[str] = mapped_column(server_default="")
+    university: Mapped[str | None]
+    company: Mapped[str | None]
+    major: Mapped[str | None]
+    graduation_year: Mapped[int | None]
+    track: Mapped[str | None]
+    discord_id: Mapped[str | None] = mapped_column(unique=True)
+    discord_username: Mapped[str | None]
+    discord_display_name: Mapped[str | None]
+    media_consent_at: Mapped[datetime | None]
+    onboarding_completed_at: Mapped[datetime | None]
+    preferences: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    version: Mapped[int] = mapped_column(BigInteger, server_default="1")
+    security_version: Mapped[int] = mapped_column(BigInteger, server_default="1")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class RefreshFamily(Base):
+    """One sign-in and all refresh tokens that came of it; revoked as a whole when one of them is used twice."""
+
+    __tablename__ = "refresh_families"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class RefreshToken(Base):
+    """A refresh token by its SHA-256; `used_at` is set once, by a guarded update."""
+
+    __tablename__ = "refresh_tokens"
+    __table_args__ = (Index("ix_refresh_tokens_parent_id", "parent_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    family_id: Mapped[UUID] = mapped_column(ForeignKey("refresh_families.id"), index=True)
+    parent_id: Mapped[UUID | None]
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]

@@ -1,0 +1,16 @@
+"""What users hears."""
+
+from sqlalchemy.orm import Session
+
+from fleet.contracts.users import RegisterMember
+from fleet.messages import Envelope
+from fleet.subscriptions import Subscriptions
+from services.users import accounts
+
+subscriptions = Subscriptions("users")
+
+
+@subscriptions.handles(RegisterMember)
+def register_member(session: Session, command: Envelope[RegisterMember]) -> None:
+    """The bot saw a person."""
+    accounts.register_from_discord(session, command.data)

@@ -1,0 +1,158 @@
+"""Access tokens (signed, 15 minutes) and refresh tokens (opaque, rotated, stored hashed)."""
+
+import base64
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from fleet import logs
+from fleet.auth import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE
+from fleet.messages import new_id, now
+from fleet.problems import Unauthorized
+from fleet.settings import read
+from services.users import accounts
+from services.users.models import Member, RefreshFamily, RefreshToken
+from services.users.settings import UsersSettings
+
+log = logs.get(__name__)
+
+ACCESS_S = 15 * 60
+IDLE = timedelta(days=7)
+ABSOLUTE = timedelta(days=30)
+GRACE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Signer:
+    """The signing key and its public half."""
+
+    kid: str
+    private: Ed25519PrivateKey
+
+    def get(self, kid: str) -> Any:
+        """The public key named `kid`, or None: users verifies with what it signs with."""
+        return self.private.public_key() if kid == self.kid else None
+
+    def jwks(self) -> dict[str, Any]:
+        """The public keys as a JSON Web Key Set."""
+        raw = self.private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        key = {"kty": "OKP", "crv": "Ed25519", "x": _base64url(raw), "kid": self.kid, "use": "sig", "alg": ALGORITHM}
+        return {"keys": [key]}
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+@lru_cache(maxsize=1)
+def signer() -> Signer:
+    """The key in USERS_JWT_KEY_FILE, named by a hash of its public half."""
+    key = serialization.load_pem_private_key(read(UsersSettings).jwt_key_file.read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SystemExit("USERS_JWT_KEY_FILE must hold an Ed25519 private key (PEM)")
+    raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return Signer(_base64url(hashlib.sha256(raw).digest()[:9]), key)
+
+
+def access_token(member: Member) -> str:
+    """A signed access token of the member as they are now; carries nothing personal."""
+    issued = int(time.time())
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": str(member.id),
+        "role": member.role,
+        "sv": member.security_version,
+        "iat": issued,
+        "nbf": issued,
+        "exp": issued + ACCESS_S,
+        "jti": secrets.token_urlsafe(12),
+        "type": "access",
+    }
+    return jwt.encode(claims, signer().private, ALGORITHM, headers={"kid": signer().kid, "typ": TOKEN_TYPE})
+
+
+def start_session(session: Session, member: Member) -> dict[str, str]:
+    """Sign the member in: a new family with its first refresh token, and an access token."""
+    family = RefreshFamily(id=new_id(), member_id=member.id, expires_at=now() + ABSOLUTE)
+    session.add(family)
+    session.flush()
+    return {"access": access_token(member), "refresh": _issue(session, family, None)}
+
+
+def _issue(session: Session, family: RefreshFamily, parent_id: UUID | None) -> str:
+    token = secrets.token_urlsafe(32)
+    expires_at = min(now() + IDLE, family.expires_at)
+    row = RefreshToken(
+        id=new_id(), family_id=family.id, parent_id=parent_id, token_hash=_hash(token), expires_at=expires_at
+    )
+    session.add(row)
+    session.flush()
+    return token
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def rotate(session: Session, token: str) -> tuple[dict[str, str] | None, Member | None]:
+    """Exchange a refresh token for a new pair.
+
+    A token used twice revokes its family and returns (None, None): the caller answers 401 *after* that is committed.
+    Within ten seconds the immediate parent of an unused token may be used again, because answers get lost. Raises
+    Unauthorized for a token that is unknown, expired or revoked.
+    """
+    row = session.scalar(select(RefreshToken).where(RefreshToken.token_hash == _hash(token)))
+    if row is None:
+        raise _invalid()
+    # One lock for the family decides between two uses of a token at once.
+    family = session.scalars(select(RefreshFamily).where(RefreshFamily.id == row.family_id).with_for_update()).one()
+    session.refresh(row)
+    if family.revoked_at or min(row.expires_at, family.expires_at) <= now():
+        raise _invalid()
+    if row.used_at is not None and not _in_grace(session, row):
+        family.revoked_at = now()
+        log.warning("refresh_token_reused", member_id=str(family.member_id), family_id=str(family.id))
+        return None, None
+    row.used_at = row.used_at or now()
+    member = accounts.get(session, family.member_id)
+    return {"access": access_token(member), "refresh": _issue(session, family, row.id)}, member
+
+
+def _in_grace(session: Session, row: RefreshToken) -> bool:
+    """True for the immediate parent only: used in the last ten seconds, and none of its children used yet."""
+    assert row.used_at is not None
+    if row.used_at < now() - GRACE:
+        return False
+    used_child = select(RefreshToken.id).where(RefreshToken.parent_id == row.id, RefreshToken.used_at.is_not(None))
+    return session.scalar(used_child) is None
+
+
+def end_session(session: Session, token: str) -> None:
+    """Sign out: revoke the token's family and void the member's access tokens. An unknown token changes nothing."""
+    row = session.scalar(select(RefreshToken).where(RefreshToken.token_hash == _hash(token)))
+    if row is None:
+        return
+    ended = session.execute(
+        update(RefreshFamily)
+        .where(RefreshFamily.id == row.family_id, RefreshFamily.revoked_at.is_(None))
+        .values(revoked_at=now())
+        .returning(RefreshFamily.member_id)
+    ).scalar()
+    if ended is not None:
+        accounts.end_tokens(session, accounts.get(session, ended, lock=True))
+
+
+def _invalid() -> Unauthorized:
+    return Unauthorized("The refresh token is not valid any more. Sign in at POST /api/users/login/.")
