@@ -1,0 +1,1 @@
+"""Tests of the gateway: the real nginx in front of small real servers."""
