@@ -9,24 +9,22 @@ import json
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import jwt as pyjwt
 from flask import Flask, g, request
 from flask_jwt_extended import JWTManager, get_jwt, verify_jwt_in_request
+from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.algorithms import OKPAlgorithm
-from sqlalchemy import BigInteger, Column, DateTime, Table, Text, Uuid, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from fleet import logs
-from fleet.contracts.users import AuthStateChanged
-from fleet.database import fleet_metadata, transaction
-from fleet.messages import Envelope, now
-from fleet.problems import Forbidden, Unauthorized
+from fleet.auth_state import auth_state
+from fleet.database import transaction
+from fleet.problems import Forbidden, Problem, Unauthorized
 from fleet.settings import read, setting
 
 log = logs.get(__name__)
@@ -35,16 +33,7 @@ ISSUER, AUDIENCE, ALGORITHM, TOKEN_TYPE = "propel-users", "propel-api", "EdDSA",
 LEEWAY_S = 10
 REFETCH_S = 30.0
 STATE_CACHE_S = 1.0
-
-auth_state = Table(
-    "auth_state",
-    fleet_metadata,
-    Column("member_id", Uuid, primary_key=True),
-    Column("security_version", BigInteger, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("suspended_until", DateTime(timezone=True)),
-)
+REFUSAL = "The token is missing, not valid or no longer valid. Sign in at POST /api/users/login/."
 
 
 @dataclass(frozen=True)
@@ -89,49 +78,6 @@ class KeySet:
             log.warning("jwks_not_fetched", error=str(error))
 
 
-def remember(session: Session, event: Envelope[AuthStateChanged]) -> None:
-    """The handler of users.auth_state_changed.v1 in every service."""
-    keep(session, event.data)
-
-
-def keep(session: Session, data: AuthStateChanged) -> None:
-    """Keep the newest auth state of a member; an older one that arrives late changes nothing."""
-    values = {
-        "security_version": data.security_version,
-        "role": data.role,
-        "status": data.status,
-        "suspended_until": data.suspended_until,
-    }
-    statement = insert(auth_state).values(member_id=data.member_id, **values)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["member_id"],
-            set_=values,
-            where=auth_state.c.security_version < statement.excluded.security_version,
-        )
-    )
-
-
-def is_suspended(session: Session, member_id: UUID) -> bool:
-    """True while the member is suspended; a suspension with an end is over at that instant, without any message."""
-    found = select(auth_state.c.member_id).where(
-        auth_state.c.member_id == member_id,
-        auth_state.c.status == "suspended",
-        or_(auth_state.c.suspended_until.is_(None), auth_state.c.suspended_until > func.now()),
-    )
-    return session.scalar(found) is not None
-
-
-def suspension(session: Session, member_id: UUID) -> tuple[bool, datetime | None]:
-    """Whether the member is suspended now, and until when (None: without end)."""
-    row = session.execute(
-        select(auth_state.c.status, auth_state.c.suspended_until).where(auth_state.c.member_id == member_id)
-    ).first()
-    if row is None or row.status != "suspended" or (row.suspended_until and row.suspended_until <= now()):
-        return False, None
-    return True, row.suspended_until
-
-
 class _StateCache:
     """The newest known `sv` of recent callers, for a second: the two-second promise minus the event's way here."""
 
@@ -163,8 +109,11 @@ def _whole_claims(claims: dict[str, Any]) -> bool:
         return False
 
 
-def install(app: Flask, keys: Any) -> None:
-    """Set up flask-jwt-extended on `app`; `keys.get(kid)` gives a public key or None."""
+def install(app: Flask, keys: Any, answer: Callable[[Problem], Any]) -> None:
+    """Set up flask-jwt-extended on `app`.
+
+    `keys.get(kid)` gives a public key or None; `answer` turns a problem into a response.
+    """
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
         JWT_DECODE_ALGORITHMS=[ALGORITHM],
@@ -177,7 +126,7 @@ def install(app: Flask, keys: Any) -> None:
     cache = _StateCache()
 
     def refuse(*_arguments: Any) -> Any:
-        raise Unauthorized("The token is missing, not valid or no longer valid. Sign in at POST /api/users/login/.")
+        return answer(Unauthorized(REFUSAL))
 
     for loader in (
         manager.expired_token_loader,
@@ -212,9 +161,9 @@ def authenticate() -> Caller:
     try:
         verify_jwt_in_request()
         claims = get_jwt()
-    except (pyjwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (JWTExtendedException, pyjwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
         # PyJWT raises plain Python errors for some malformed tokens; a bad token is a 401, never a fault of ours.
-        raise Unauthorized("The token cannot be read. Sign in at POST /api/users/login/.") from error
+        raise Unauthorized(REFUSAL) from error
     g.caller = Caller(UUID(claims["sub"]), claims["role"])
     return g.caller
 

@@ -38,7 +38,7 @@ def config(service: str) -> Config:
 
 def metadata_of(service: str) -> list[sa.MetaData]:
     """All tables a service's database should have: its own and the fleet's."""
-    for name in ("outbox", "inbox", "asking", "idempotency", "auth"):
+    for name in ("outbox", "inbox", "asking", "idempotency", "auth_state"):
         importlib.import_module(f"fleet.{name}")
     from fleet.database import fleet_metadata
 

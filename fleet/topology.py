@@ -1,21 +1,17 @@
 """RabbitMQ as data: exchanges, queues, bindings, users and rights; every name is derived here and nowhere else.
 
-`python -m fleet.topology` declares exchanges, queues and bindings as the user `topology` (a one-shot job before the
-services start). `definitions(passwords)` gives the users and rights that the node loads at its start. Services only use
-what is there: none of them may declare anything.
+`python -m fleet.topology_job` declares exchanges, queues and bindings as the user `topology` before the services start.
+`definitions(passwords)` gives the users and rights that the node loads at its start. Services only use what is there:
+none of them may declare anything.
 """
 
 import base64
 import hashlib
 import os
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-import pika
-
 from fleet.contracts import by_type
-from fleet.settings import BrokerSettings, read
 
 VHOST = "propel"
 SERVICES = ("users", "points", "rewards", "reviews", "bot", "integrations")
@@ -210,16 +206,3 @@ def declare(channel: Any) -> None:
         channel.queue_bind(name, exchange, routing_key=key)
     for key in public_keys():
         channel.exchange_bind(destination=PUBLIC, source=EVENTS, routing_key=key)
-
-
-def main() -> int:
-    """Declare the topology at AMQP_URL."""
-    connection = pika.BlockingConnection(pika.URLParameters(read(BrokerSettings).url))
-    declare(connection.channel())
-    connection.close()
-    sys.stdout.write(f"declared {len(EXCHANGES)} exchanges and {len(queues())} queues\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

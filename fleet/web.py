@@ -246,7 +246,7 @@ def create_app(service: str, blueprints: Sequence[Blueprint], public: Iterable[s
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     _install_probes(app)
-    auth.install(app, keys or auth.KeySet(auth.settings().jwks_url))
+    auth.install(app, auth.KeySet(auth.settings().jwks_url) if keys is None else keys, problem_response)
     _install_hooks(app, frozenset(public))
     _install_errors(app)
     _check_decisions(app, frozenset(public))

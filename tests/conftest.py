@@ -95,9 +95,14 @@ def truncate(postgres: Postgres) -> Callable[[str], None]:
         connection = psycopg2.connect(postgres.server_url.rsplit("/", 1)[0] + f"/{service}")
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)", (list(SEEDED),))
+            cursor.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)", (list(SEEDED),)
+            )
             names = ", ".join(row[0] for row in cursor.fetchall())
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND state = 'idle in transaction'", (service,))
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND state = 'idle in transaction'",
+                (service,),
+            )
             cursor.execute(f"TRUNCATE {names} CASCADE")
         connection.close()
 
@@ -118,7 +123,9 @@ def on(
         monkeypatch.setenv("DATABASE_URL", url)
         forget()
         truncate(service)
-        return SimpleNamespace(url=url, owner_url=postgres.url(f"{service}_owner", passwords[f"{service}_owner"], service))
+        return SimpleNamespace(
+            url=url, owner_url=postgres.url(f"{service}_owner", passwords[f"{service}_owner"], service)
+        )
 
     yield enter
     forget()

@@ -38,7 +38,9 @@ class TestKey:
         }
         return found | changes
 
-    def token(self, member_id: UUID, role: str = "student", headers: dict[str, Any] | None = None, **changes: Any) -> str:
+    def token(
+        self, member_id: UUID, role: str = "student", headers: dict[str, Any] | None = None, **changes: Any
+    ) -> str:
         header = {"kid": self.kid, "typ": TOKEN_TYPE} | (headers or {})
         return jwt.encode(self.claims(member_id, role, **changes), self.private, ALGORITHM, headers=header)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import and_, literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from fleet import auth, paging
+from fleet import auth_state, paging
 from fleet.contracts.codec import instant
 from fleet.contracts.points import Standing, Streak
 from fleet.messages import now
@@ -55,7 +55,7 @@ def standing(session: Session, member_id: UUID) -> Standing:
     member_id = ledger.resolve(session, member_id)
     balance = ledger.balance_of(session, member_id)
     place = leaderboard.own_place(session, leaderboard.View(viewer=member_id))
-    suspended, until = auth.suspension(session, member_id)
+    suspended, until = auth_state.suspension(session, member_id)
     return Standing(
         available=balance.available,
         reserved=balance.reserved,

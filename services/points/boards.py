@@ -7,7 +7,6 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.points import members
 from services.points.calendar import month_of, programme_day, week_of
 from services.points.models import Member, Score
 
@@ -24,13 +23,18 @@ def board_name(period: str, moment: datetime) -> str:
     return ALL_TIME
 
 
+def is_on_boards(member: Member) -> bool:
+    """Only students who have a name here and did not opt out are shown to others."""
+    return member.show_in_leaderboard and member.role == "student" and member.display_name is not None
+
+
 def add(session: Session, member_id: UUID, points: int, occurred_at: datetime) -> None:
     """Add points to the member's three boards of that moment. Their balance must be locked.
 
     `reached_at` only moves forward, so the order within a tie is by when things happened, not by when they arrived.
     """
     member = session.scalars(select(Member).where(Member.id == member_id)).one()
-    shown = members.is_on_boards(member)
+    shown = is_on_boards(member)
     names = sorted({board_name(period, occurred_at) for period in ("all_time", "weekly", "monthly")})
     rows = [
         {"board": name, "member_id": member_id, "points": points, "reached_at": occurred_at, "shown": shown}

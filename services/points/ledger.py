@@ -14,7 +14,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from fleet import auth, outbox
+from fleet import auth_state, outbox
 from fleet.contracts.points import ActivityLogged
 from fleet.messages import new_id, now
 from fleet.problems import NotFound, Problem
@@ -147,7 +147,7 @@ def _already(session: Session, key: str) -> Transfer | None:
 
 
 def _refuse_suspended(session: Session, member_id: UUID) -> None:
-    if auth.is_suspended(session, member_id):
+    if auth_state.is_suspended(session, member_id):
         raise Suspended("A suspended member earns and spends no points until the suspension ends.")
 
 

@@ -6,18 +6,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from fleet.contracts.users import UserUpdated
-from services.points import ledger
+from services.points import boards, ledger
 from services.points.models import Member, Score
 
 
 def register(session: Session, member_id: UUID) -> None:
     """A person became a member: give them a ledger."""
     ledger.know(session, ledger.resolve(session, member_id))
-
-
-def is_on_boards(member: Member) -> bool:
-    """Only students who have a name here and did not opt out are shown to others."""
-    return member.show_in_leaderboard and member.role == "student" and member.display_name is not None
 
 
 def apply_update(session: Session, updated: UserUpdated, version: int) -> None:
@@ -37,5 +32,5 @@ def apply_update(session: Session, updated: UserUpdated, version: int) -> None:
     member.graduation_year = updated.graduation_year
     member.version = version
     session.flush()
-    shown = is_on_boards(member)
+    shown = boards.is_on_boards(member)
     session.execute(update(Score).where(Score.member_id == member.id, Score.shown != shown).values(shown=shown))

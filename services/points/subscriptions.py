@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from fleet import auth
+from fleet import auth_state
 from fleet.contracts import points
 from fleet.contracts.users import AuthStateChanged, UserRegistered, UserUpdated
 from fleet.messages import Envelope
@@ -13,7 +13,7 @@ from services.points import activities, analytics, leaderboard, ledger, members
 BATCH = 200
 
 subscriptions = Subscriptions("points")
-subscriptions.handles(AuthStateChanged)(auth.remember)
+subscriptions.handles(AuthStateChanged)(auth_state.remember)
 
 
 @subscriptions.handles(UserRegistered)

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from fleet import auth, outbox
+from fleet import auth_state, outbox
 from fleet.contracts.users import AuthStateChanged, RegisterMember, UserRegistered, UserUpdated
 from fleet.messages import new_id
 from fleet.problems import NotFound, Problem, invalid
@@ -174,7 +174,7 @@ def end_tokens(session: Session, member: Member) -> None:
         status=member.status,  # type: ignore[arg-type]
         suspended_until=member.suspended_until,
     )
-    auth.keep(session, state)
+    auth_state.keep(session, state)
     outbox.record(session, state, source=SOURCE, subject=member.id, sequence=member.security_version)
 
 

@@ -13,4 +13,4 @@ PUBLIC = ("api.register", "api.login", "api.refresh", "api.logout", "api.jwks")
 
 def create_app(keys: Any = None) -> Flask:
     """The application, verifying tokens with the very key it signs them with unless `keys` is given."""
-    return web.create_app("users", [api], PUBLIC, keys=keys or signer())
+    return web.create_app("users", [api], PUBLIC, keys=signer() if keys is None else keys)

@@ -25,7 +25,9 @@ def test_what_is_sent_is_applied_and_answered(sea):
     with sea.process(SHIP):
         eventually(lambda: len(references(sea)) == 50, "50 effects")
     assert sorted(references(sea)) == sorted(f"n{number}" for number in range(50))
-    assert sea.sql("SELECT count(*), min(exchange), min(routing_key) FROM outbox") == [(50, "propel.replies", "bot.answered.v1")]
+    assert sea.sql("SELECT count(*), min(exchange), min(routing_key) FROM outbox") == [
+        (50, "propel.replies", "bot.answered.v1")
+    ]
 
 
 def test_every_message_twice_and_shuffled_is_applied_once(sea, seed, figures):
@@ -60,7 +62,10 @@ def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(sea, seed, 
         ship.send_signal(signal.SIGKILL)
         ship.wait(10)
         kills += 1
-        eventually(lambda: sea.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'points'") == [(0,)], "its sessions ended")
+        eventually(
+            lambda: sea.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'points'") == [(0,)],
+            "its sessions ended",
+        )
         if kills == 12:
             break
     with sea.process(SHIP):
@@ -72,7 +77,7 @@ def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(sea, seed, 
 
 def test_one_process_killing_message_among_two_hundred_neighbours(sea, figures):
     good = [command(f"n{number}") for number in range(200)]
-    sea.publish(good[:120] + [command("die")] + good[120:])
+    sea.publish([*good[:120], command("die"), *good[120:]])
     crashes = 0
     started = time.monotonic()
     while sea.depth("points.dead") == 0:
@@ -120,7 +125,9 @@ def test_a_message_that_failed_its_last_attempt_is_dead(sea):
 
     key, body = command("fail")
     with sea.channel("points") as channel:
-        properties = pika.BasicProperties(user_id="points", headers={"x-attempt": 5, "x-sender": "bot"}, delivery_mode=2)
+        properties = pika.BasicProperties(
+            user_id="points", headers={"x-attempt": 5, "x-sender": "bot"}, delivery_mode=2
+        )
         channel.basic_publish(topology.RETRY, topology.retry_key("5s", "points.commands"), body, properties)
     with sea.channel("bot") as channel:
         properties = pika.BasicProperties(user_id="bot", headers={"x-attempt": 5, "x-sender": "bot"}, delivery_mode=2)
@@ -179,7 +186,9 @@ def test_asked_to_stop_it_finishes_what_it_has_begun(sea):
     ship.send_signal(signal.SIGTERM)
     assert ship.wait(15) == 0
     applied = len(references(sea))
-    eventually(lambda: sea.depth("points.commands") + applied == 100, "the rest waits in the queue, the applied is gone", 10)
+    eventually(
+        lambda: sea.depth("points.commands") + applied == 100, "the rest waits in the queue, the applied is gone", 10
+    )
 
 
 def test_the_inbox_lets_only_one_of_two_at_once_through(sea):
@@ -191,7 +200,11 @@ def test_the_inbox_lets_only_one_of_two_at_once_through(sea):
     from fleet import inbox
     from fleet.messages import new_id
 
-    engine, message_id, outcome = create_engine(sea.url.replace("postgresql://", "postgresql+psycopg2://")), new_id(), []
+    engine, message_id, outcome = (
+        create_engine(sea.url.replace("postgresql://", "postgresql+psycopg2://")),
+        new_id(),
+        [],
+    )
 
     def second() -> None:
         with Session(engine) as session, session.begin():
@@ -201,9 +214,7 @@ def test_the_inbox_lets_only_one_of_two_at_once_through(sea):
         assert inbox.take(session, "points.commands", [message_id]) == {message_id}
         thread = Thread(target=second)
         thread.start()
-        eventually(
-            lambda: sea.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(1,)], "it waits"
-        )
+        eventually(lambda: sea.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(1,)], "it waits")
         assert outcome == []
     thread.join(10)
     assert outcome == [set()]

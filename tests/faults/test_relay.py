@@ -126,7 +126,10 @@ def test_a_server_that_crashes_under_it_costs_nothing_but_time(sea, seed, figure
 def test_only_one_of_two_relays_publishes_and_the_other_takes_over(sea):
     """Fails without the advisory lock: both would publish what both have read."""
     with sea.process(*RELAY) as first, sea.process(*RELAY):
-        eventually(lambda: sea.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted") == [(1,)], "one active")
+        eventually(
+            lambda: sea.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted") == [(1,)],
+            "one active",
+        )
         insert(sea, [reply_row() for _ in range(2_000)])
         eventually(lambda: sea.sql("SELECT count(*) FROM outbox") == [(0,)], "all published")
         assert sea.depth("bot.replies") == 2_000, "each message once: a second active relay would have doubled some"
@@ -149,7 +152,9 @@ def test_a_message_nobody_is_bound_to_waits_and_does_not_hold_up_the_rest(sea):
     try:
         insert(sea, [reply_row() for _ in range(100)] + [event_row(key="points.activity_logged.v1")])
         with sea.process(*RELAY):
-            eventually(lambda: sea.sql("SELECT count(*) FROM outbox WHERE attempts > 0") == [(100,)], "100 wait, 1 is gone")
+            eventually(
+                lambda: sea.sql("SELECT count(*) FROM outbox WHERE attempts > 0") == [(100,)], "100 wait, 1 is gone"
+            )
             assert sea.sql("SELECT count(*) FROM outbox") == [(100,)]
             with sea.channel() as channel:
                 channel.queue_bind("bot.replies", topology.REPLIES, "bot.#")

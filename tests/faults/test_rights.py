@@ -52,7 +52,10 @@ ALLOWED = {
     "bot": {
         *((topology.COMMANDS, f"{s}.some_command.v1") for s in FOUR),
         *((topology.COMMANDS, f"{s}.erase_member.v1") for s in FOUR),
-        *((topology.COMMANDS, f"points.{v}.v1") for v in ("place_hold", "capture_hold", "release_hold", "refund", "log_activity")),
+        *(
+            (topology.COMMANDS, f"points.{v}.v1")
+            for v in ("place_hold", "capture_hold", "release_hold", "refund", "log_activity")
+        ),
         *((topology.QUESTIONS, f"{s}.some_question.v1") for s in FOUR),
         (topology.REPLIES, "users.answered.v1"),
     },

@@ -29,7 +29,9 @@ def wire(**changes: Any) -> bytes:
 
 
 def test_a_message_arrives_as_it_was_sent():
-    sent = envelope_for(DEED, source="bot", subject="s", sequence=3, correlation_id="c", reply_to="bot", traceparent="t")
+    sent = envelope_for(
+        DEED, source="bot", subject="s", sequence=3, correlation_id="c", reply_to="bot", traceparent="t"
+    )
     assert decode(encode(sent)) == sent
 
 

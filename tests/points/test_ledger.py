@@ -1,7 +1,6 @@
 """The ledger: what is awarded once, at most so often, and never lost under two at once."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -10,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from fleet import auth
+from fleet import auth_state
 from fleet.contracts.users import AuthStateChanged
 from fleet.database import transaction
 from fleet.messages import new_id, now
@@ -20,7 +19,9 @@ from services.points import ledger
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
-def deed(member_id: UUID, code: str = "discord_activity", at: datetime = NOON, reference: str | None = None) -> ledger.Award:
+def deed(
+    member_id: UUID, code: str = "discord_activity", at: datetime = NOON, reference: str | None = None
+) -> ledger.Award:
     with transaction() as session:
         return ledger.award_deed(session, member_id, code, at, reference or str(uuid4()))
 
@@ -129,7 +130,7 @@ def test_a_deed_that_cannot_earn_is_refused_and_changes_nothing(code, at, proble
 
 def suspend(member_id: UUID, until: datetime | None) -> None:
     with transaction() as session:
-        auth.keep(session, AuthStateChanged(member_id, 2, "student", "suspended", until))
+        auth_state.keep(session, AuthStateChanged(member_id, 2, "student", "suspended", until))
 
 
 def test_a_suspended_member_earns_nothing_by_any_door(member):
@@ -222,5 +223,3 @@ def test_problems_of_the_ledger_say_what_to_do():
     for problem in (ledger.Suspended, ledger.LimitReached, ledger.ApprovalRequired):
         assert issubclass(problem, Problem)
         assert problem.status == 409
-
-

@@ -1,0 +1,56 @@
+# Propel. `make` alone lists what can be done; variables may be given after the target: make up PORT_BASE=18000
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help format openapi settings up down restart status logs reset admin demo test test-browser check lock bench prepare
+# Compiled modules make every start faster; a shell that forbids them would cost each process a second.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
+
+PYTHON := .venv/bin/python
+
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5); next } \
+		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Ports: GATEWAY_PORT (8080) and PORT_BASE (17000), e.g. make up PORT_BASE=18000 GATEWAY_PORT=8090"
+
+##@ Run
+up: prepare ## start the whole fleet and wait until it is healthy
+	@$(PYTHON) -m deploy.local up
+down: prepare ## stop it cleanly, keeping the data
+	@$(PYTHON) -m deploy.local down
+restart: prepare ## stop and start on the same ports
+	@$(PYTHON) -m deploy.local restart
+status: prepare ## what runs, where, since when, in how much memory
+	@$(PYTHON) -m deploy.local status || true
+logs: prepare ## follow the logs (SERVICE=points for one)
+	@$(PYTHON) -m deploy.local logs "$(SERVICE)"
+reset: prepare ## stop it and delete data and secrets (downloads are kept)
+	@$(PYTHON) -m deploy.local reset
+
+##@ Use
+demo: prepare ## a student's week, played through the running fleet
+	@$(PYTHON) -m deploy.local.demo
+admin: prepare ## make an administrator (USERNAME= EMAIL= PASSWORD=)
+	@$(PYTHON) -m deploy.local admin --username "$(USERNAME)" --email "$(EMAIL)" --password "$(PASSWORD)"
+
+##@ Work on it
+test: prepare ## the whole test suite, with servers of its own (ARGS= for pytest)
+	@$(PYTHON) -m pytest $(ARGS)
+check: prepare ## lint, types, import rules, manifests
+	@$(PYTHON) -m tests.check
+test-browser: prepare ## the browser tests, fetching a browser when there is none
+	@$(PYTHON) -m pytest tests/browser $(ARGS)
+bench: prepare ## measure throughput of the running fleet
+	@$(PYTHON) -m tests.bench
+format: prepare ## write the code in the one form that `make check` wants
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+openapi: prepare ## write services/*/openapi.json from the views
+	@$(PYTHON) -m fleet.openapi users points
+settings: prepare ## write .env.example from the settings in the code
+	@$(PYTHON) -m fleet.settings_reference
+lock: prepare ## write requirements.lock anew from pyproject.toml (UPGRADE=1: newest versions)
+	@$(PYTHON) -m deploy.local.prepare --relock
+
+prepare:
+	@deploy/local/bootstrap

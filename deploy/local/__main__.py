@@ -1,0 +1,147 @@
+"""The commands behind the Makefile: python -m deploy.local up | down | restart | status | logs | reset | admin."""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from deploy.local import compose, postgres
+from deploy.local.console import line, paint
+from deploy.local.debian import Unavailable
+from deploy.local.fleet import ACCOUNTS, Fleet, tidy_environment
+from deploy.local.layout import LOGS, MAIL, ROOT, RUN, SECRETS, PortsError, chosen_ports, recorded_ports, settings
+from deploy.local.running import Failed, is_supervised, one_at_a_time, start, state, stop
+
+
+def up() -> int:
+    """Start everything, or say that it is up already."""
+    began = time.monotonic()
+    with one_at_a_time():
+        found, recorded = state(), recorded_ports()
+        if is_supervised() and recorded and found and found["phase"] in ("up", "starting"):
+            line(
+                f"The fleet is up already at {Fleet(recorded).gateway_url} (see `make status`; stop it with `make down`)"
+            )
+            return 0
+        stop()
+        ports = chosen_ports(settings())
+        line("Starting the fleet without Docker")
+        start(ports)
+    fleet = Fleet(ports)
+    line(paint(f"Propel is up, {time.monotonic() - began:.1f} s", "bold"))
+    line(f"  Gateway          {fleet.gateway_url}   (API documentation: {fleet.gateway_url}/docs/)")
+    if any(process.name == "discord" for process in fleet.processes()):
+        line(f"  Local Discord    http://127.0.0.1:{ports['discord']}/   talk to the bot here")
+    if not fleet.settings.get("SMTP_URL"):
+        line(f"  Mail             {MAIL.relative_to(ROOT)}/   what would have been sent")
+    if ACCOUNTS.exists():
+        for role, account in json.loads(ACCOUNTS.read_text(encoding="utf-8")).items():
+            where = (SECRETS / f"account_{role}").relative_to(ROOT)
+            line(f"  {role.capitalize():<16} {account['username']} / {account['password']}   (also in {where})")
+    line("Next: make demo, make status, make logs SERVICE=points, make down")
+    return 0
+
+
+def down() -> int:
+    """Stop everything; saying so when nothing ran."""
+    began = time.monotonic()
+    with one_at_a_time():
+        ran = stop()
+    line(
+        f"Stopped, {time.monotonic() - began:.1f} s; the data is kept (make reset deletes it)"
+        if ran
+        else "Nothing was running"
+    )
+    return 0
+
+
+def reset() -> int:
+    """Stop everything and delete all data and secrets; downloads stay in the cache."""
+    with one_at_a_time():
+        stop()
+        elsewhere = postgres.place(RUN / "postgres/data")
+        if elsewhere.exists() and not elsewhere.is_relative_to(RUN):
+            shutil.rmtree(elsewhere.parent.parent)
+        shutil.rmtree(RUN)
+    line("All data and secrets of this clone are deleted")
+    return 0
+
+
+def restart() -> int:
+    """Stop and start on the same ports, unless others are asked for now."""
+    recorded = recorded_ports()
+    down()
+    if recorded:
+        os.environ.setdefault("PORT_BASE", str(recorded.base))
+        os.environ.setdefault("GATEWAY_PORT", str(recorded.gateway))
+    return up()
+
+
+def logs(service: str) -> int:
+    """Follow the logs of everything, or of the processes whose name begins with `service`."""
+    found = sorted(LOGS.glob(f"{service}*.log"))
+    if not found:
+        names = ", ".join(sorted(path.stem for path in LOGS.glob("*.log"))) or "none yet"
+        raise Failed(f"there is no log of {service or 'anything'}; logs: {names}")
+    os.execvp("tail", ["tail", "-n", "20", "-F", *map(str, found)])  # noqa: S606
+
+
+def admin(username: str, email: str, password: str) -> int:
+    """Make an administrator in the running fleet."""
+    ports = recorded_ports()
+    if not ports or not is_supervised():
+        raise Failed("the fleet is not running: start it with `make up` first")
+    if not username or not email:
+        raise Failed("say who: make admin USERNAME=ada EMAIL=ada@example.org [PASSWORD=...]")
+    fleet = Fleet(ports)
+    job = fleet.account_job("admin", username, email, password or _ask_password(), "admin")
+    return subprocess.run(job.command, env=dict(job.environment), cwd=ROOT, check=False).returncode
+
+
+def _ask_password() -> str:
+    import getpass
+
+    if not sys.stdin.isatty():
+        raise Failed("say which password: make admin ... PASSWORD=...")
+    return getpass.getpass("Password: ")
+
+
+def main() -> int:
+    """Run one command; every expected failure is one sentence on stderr and status 1."""
+    tidy_environment()
+    parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("up", "down", "restart", "reset"):
+        commands.add_parser(name)
+    commands.add_parser("status").add_argument("--json", action="store_true")
+    commands.add_parser("logs").add_argument("service", nargs="?", default="")
+    adding = commands.add_parser("admin")
+    for name in ("username", "email", "password"):
+        adding.add_argument(f"--{name}", default="")
+    given = parser.parse_args()
+    plain: dict[str, Callable[[], int]] = {"up": up, "down": down, "restart": restart, "reset": reset}
+    try:
+        if given.command in compose.COMMANDS and compose.in_charge(given.command, is_supervised()):
+            compose.run(given.command, *([given.service] if getattr(given, "service", "") else []))
+        if given.command == "status":
+            from deploy.local.status import show
+
+            return show(given.json)
+        if given.command == "logs":
+            return logs(given.service)
+        if given.command == "admin":
+            return admin(given.username, given.email, given.password)
+        return plain[given.command]()
+    except (Failed, PortsError, Unavailable, postgres.PostgresError) as reason:
+        line(paint(f"{given.command} failed: {reason}", "red"))
+    except KeyboardInterrupt:
+        line("interrupted")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

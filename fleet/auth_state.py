@@ -1,0 +1,68 @@
+"""The newest known security version, role and suspension of each member: every service keeps its own copy.
+
+users tells it by event; tokens with a smaller version are refused, and a suspended member earns and spends nothing.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Column, DateTime, Table, Text, Uuid, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from fleet.contracts.users import AuthStateChanged
+from fleet.database import fleet_metadata
+from fleet.messages import Envelope, now
+
+auth_state = Table(
+    "auth_state",
+    fleet_metadata,
+    Column("member_id", Uuid, primary_key=True),
+    Column("security_version", BigInteger, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("suspended_until", DateTime(timezone=True)),
+)
+
+
+def remember(session: Session, event: Envelope[AuthStateChanged]) -> None:
+    """The handler of users.auth_state_changed.v1 in every service."""
+    keep(session, event.data)
+
+
+def keep(session: Session, data: AuthStateChanged) -> None:
+    """Keep the newest auth state of a member; an older one that arrives late changes nothing."""
+    values = {
+        "security_version": data.security_version,
+        "role": data.role,
+        "status": data.status,
+        "suspended_until": data.suspended_until,
+    }
+    statement = insert(auth_state).values(member_id=data.member_id, **values)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["member_id"],
+            set_=values,
+            where=auth_state.c.security_version < statement.excluded.security_version,
+        )
+    )
+
+
+def is_suspended(session: Session, member_id: UUID) -> bool:
+    """True while the member is suspended; a suspension with an end is over at that instant, without any message."""
+    found = select(auth_state.c.member_id).where(
+        auth_state.c.member_id == member_id,
+        auth_state.c.status == "suspended",
+        or_(auth_state.c.suspended_until.is_(None), auth_state.c.suspended_until > func.now()),
+    )
+    return session.scalar(found) is not None
+
+
+def suspension(session: Session, member_id: UUID) -> tuple[bool, datetime | None]:
+    """Whether the member is suspended now, and until when (None: without end)."""
+    row = session.execute(
+        select(auth_state.c.status, auth_state.c.suspended_until).where(auth_state.c.member_id == member_id)
+    ).first()
+    if row is None or row.status != "suspended" or (row.suspended_until and row.suspended_until <= now()):
+        return False, None
+    return True, row.suspended_until

@@ -1,0 +1,322 @@
+"""What one queue's messages go through: read, checked, applied with their neighbours, settled. See fleet/consumer.py."""
+
+import queue
+from collections.abc import Sequence
+from contextlib import ExitStack
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pika import BasicProperties
+from sqlalchemy import text
+
+from fleet import asking, inbox, logs, metrics, outbox, topology
+from fleet.contracts.codec import SchemaError
+from fleet.database import is_outage, transaction
+from fleet.messages import CONTENT_TYPE, Envelope, Reply, decode, encode
+from fleet.problems import Problem, Unavailable
+from fleet.publisher import BrokerAway, Outgoing
+
+if TYPE_CHECKING:
+    from fleet.consumer import Consumer
+
+log = logs.get(__name__)
+
+CLEAN_BEFORE_BATCHES = 20
+OUTAGE_PAUSE_S = (0.5, 5.0)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One delivered message, and the channel its acknowledgement belongs to."""
+
+    channel: Any
+    tag: int
+    redelivered: bool
+    properties: BasicProperties
+    body: bytes
+    envelope: Envelope[Any] | None = None
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        return self.properties.headers or {}
+
+
+class QueueWorker:
+    """Applies the messages of one queue, in order of arrival."""
+
+    def __init__(self, consumer: "Consumer", kind: str, batch: int) -> None:
+        self.consumer, self.kind, self.batch = consumer, kind, batch
+        self.queue = topology.queue(consumer.service, kind)
+        self.consuming = False
+        self._arrived: queue.Queue[Delivery] = queue.Queue()
+        self._channel: Any = None
+        self._tag = ""
+        self._fast = False
+        self._clean = 0
+
+    # In the I/O thread
+
+    def begin(self, channel: Any) -> None:
+        """Start consuming on a fresh channel, one message at a time."""
+        self._channel, self._fast, self._clean = channel, False, 0
+        channel.add_on_close_callback(self._on_channel_closed)
+        self._consume(1)
+
+    def _consume(self, prefetch: int) -> None:
+        channel = self._channel
+
+        def consume(_frame: Any = None) -> None:
+            self._tag = channel.basic_consume(self.queue, self._on_message)
+            self.consuming = True
+
+        channel.basic_qos(prefetch_count=prefetch, callback=consume)
+
+    def _on_channel_closed(self, _channel: Any, error: BaseException) -> None:
+        self.consuming = False
+        if self.consumer._connection.is_open:
+            log.error("channel_closed", queue=self.queue, error=str(error))
+            self.consumer._connection.close()
+
+    def _on_message(self, channel: Any, method: Any, properties: BasicProperties, body: bytes) -> None:
+        self._arrived.put(Delivery(channel, method.delivery_tag, method.redelivered, properties, body))
+
+    def _speed_up(self) -> None:
+        """A consumer's prefetch is fixed when it begins, so it is cancelled and begun again with a larger one."""
+        channel = self._channel
+        if not channel.is_open:
+            return
+        channel.basic_cancel(self._tag, callback=lambda _frame: self._consume(self.batch))
+
+    # In the worker thread
+
+    def run(self) -> None:
+        """Apply what arrives until stopped."""
+        while not self.consumer.stop.is_set():
+            waiting = self._take()
+            if waiting:
+                self.work(waiting)
+
+    def _take(self) -> list[Delivery]:
+        try:
+            found = [self._arrived.get(timeout=0.2)]
+        except queue.Empty:
+            return []
+        while len(found) < self.batch:
+            try:
+                found.append(self._arrived.get_nowait())
+            except queue.Empty:
+                break
+        return [delivery for delivery in found if delivery.channel.is_open]
+
+    def work(self, deliveries: list[Delivery]) -> None:
+        """Apply deliveries: redelivered ones alone, the others together."""
+        readable = [delivery for delivery in deliveries if self._read(delivery)]
+        fresh = [delivery for delivery in readable if not delivery.redelivered]
+        for group in [[d] for d in readable if d.redelivered] + ([fresh] if fresh else []):
+            if self.consumer.stop.is_set():
+                return
+            self._apply_group(group)
+            self._clean += len(group)
+            if not self._fast and (fresh or self._clean >= CLEAN_BEFORE_BATCHES):
+                self._fast = True
+                self.consumer.in_io(self._speed_up)
+
+    def _read(self, delivery: Delivery) -> bool:
+        """Decode and check the sender; False when the message went to the dead queue."""
+        try:
+            delivery.envelope = envelope = decode(delivery.body)
+            if self.kind != "replies":
+                self._check_addressee(envelope, self._sender(delivery))
+            return True
+        except SchemaError as error:
+            self._kill(delivery, str(error))
+            return False
+
+    def _sender(self, delivery: Delivery) -> str:
+        """The user the broker vouches for; in a message we sent round for a retry, the one we noted then."""
+        user = delivery.properties.user_id
+        if user is None:
+            raise SchemaError("the message does not carry the broker-validated user_id")
+        return str(delivery.headers.get("x-sender", "")) if user == self.consumer.service else user
+
+    def _check_addressee(self, envelope: Envelope[Any], sender: str) -> None:
+        contract = self.consumer.subscriptions.contract(envelope.type)
+        if contract is None:
+            raise SchemaError(f"{envelope.type} has no handler in {self.consumer.service}")
+        if contract.kind + "s" != self.kind:
+            raise SchemaError(f"{envelope.type} is an {contract.kind} and came through {self.queue}")
+        allowed = contract.senders or (contract.owner,)
+        if sender not in allowed:
+            raise SchemaError(f"{sender or 'nobody'} may not send {envelope.type}")
+        if envelope.reply_to is not None and envelope.reply_to != sender:
+            raise SchemaError("a reply goes to the sender of the request only")
+
+    def _apply_group(self, group: list[Delivery]) -> None:
+        pause = OUTAGE_PAUSE_S[0]
+        while not self.consumer.stop.is_set():
+            try:
+                with metrics.handling.labels(self.queue).time():
+                    self._apply(group)
+                self._settle(group, "applied")
+                return
+            except Exception as error:
+                if is_outage(error):
+                    log.warning("database_away", queue=self.queue, held=len(group), pause_s=pause)
+                    self.consumer.stop.wait(pause)
+                    pause = min(pause * 2, OUTAGE_PAUSE_S[1])
+                    continue
+                if len(group) > 1:
+                    for delivery in group:
+                        self._apply_group([delivery])
+                    return
+                self._refuse(group[0], error)
+                return
+
+    def _apply(self, group: Sequence[Delivery]) -> None:
+        """One transaction: what is not in the inbox yet is handled, each outcome recorded as a reply when awaited."""
+        envelopes = {d.envelope.id: d.envelope for d in group if d.envelope}
+        with transaction() as session:
+            fresh = inbox.take(session, self.queue, list(envelopes))
+            for envelope in envelopes.values():
+                if envelope.id in fresh:
+                    with _context_of(envelope):
+                        self._handle(session, envelope)
+
+    def _handle(self, session: Any, envelope: Envelope[Any]) -> None:
+        if isinstance(envelope.data, Reply):
+            asking.keep_reply(session, envelope)
+            if self.consumer.subscriptions.on_reply:
+                self.consumer.subscriptions.on_reply(session, envelope)
+            return
+        result = self.consumer.subscriptions.handlers[envelope.type](session, envelope)
+        if envelope.reply_to:
+            outbox.record_reply(session, outbox.reply_envelope(self.consumer.service, envelope, result=result))
+
+    def _refuse(self, delivery: Delivery, error: Exception) -> None:
+        """What to do with a single message that could not be applied."""
+        envelope = delivery.envelope
+        assert envelope is not None
+        if isinstance(error, Problem) and self.kind == "commands":
+            self._reply_refusal(delivery, envelope, error)
+        elif isinstance(error, Problem | SchemaError):
+            self._kill(delivery, str(error))
+        else:
+            log.error("message_failed", type=envelope.type, message_id=str(envelope.id), exc_info=error)
+            self._retry(delivery, envelope, error)
+
+    def _reply_refusal(self, delivery: Delivery, envelope: Envelope[Any], problem: Problem) -> None:
+        try:
+            with transaction() as session:
+                if inbox.take(session, self.queue, [envelope.id]) and envelope.reply_to:
+                    reply = outbox.reply_envelope(self.consumer.service, envelope, problem=problem.to_dict())
+                    outbox.record_reply(session, reply)
+        except Exception as error:
+            # Not even the refusal could be recorded (the database went away just now): the message comes again.
+            self._retry(delivery, envelope, error)
+            return
+        log.info("command_refused", type=envelope.type, message_id=str(envelope.id), problem=problem.slug)
+        self._settle([delivery], "refused")
+
+    def _retry(self, delivery: Delivery, envelope: Envelope[Any], error: Exception) -> None:
+        own = delivery.properties.user_id == self.consumer.service
+        attempt = int(delivery.headers.get("x-attempt", 0)) if own else 0
+        if attempt >= len(topology.RETRY_DELAYS):
+            self._kill(delivery, f"failed {attempt + 1} times, lastly with {type(error).__name__}")
+            return
+        sender = str(delivery.headers.get("x-sender", "")) if own else str(delivery.properties.user_id)
+        outgoing = Outgoing(
+            key=None,
+            exchange=topology.RETRY,
+            routing_key=topology.retry_key(topology.RETRY_DELAYS[attempt], self.queue),
+            body=delivery.body,
+            message_id=str(envelope.id),
+            mandatory=True,
+            headers={"x-attempt": attempt + 1, "x-sender": sender},
+        )
+        try:
+            self.consumer.publish_retry(outgoing)
+        except BrokerAway as away:
+            # Unacknowledged, it comes back with the next connection.
+            log.warning("retry_not_published", message_id=str(envelope.id), error=str(away))
+            return
+        self._settle([delivery], "retried")
+
+    def _kill(self, delivery: Delivery, cause: str) -> None:
+        log.error("message_dead_lettered", queue=self.queue, message_id=delivery.properties.message_id, cause=cause)
+        metrics.consumed.labels(self.queue, "dead").inc()
+        self.consumer.in_io(
+            lambda: delivery.channel.is_open and delivery.channel.basic_reject(delivery.tag, requeue=False)
+        )
+
+    def _settle(self, group: Sequence[Delivery], outcome: str) -> None:
+        metrics.consumed.labels(self.queue, outcome).inc(len(group))
+
+        def acknowledge() -> None:
+            for delivery in group:
+                if delivery.channel.is_open:
+                    delivery.channel.basic_ack(delivery.tag)
+
+        self.consumer.in_io(acknowledge)
+
+
+class QuestionWorker(QueueWorker):
+    """Answers questions directly, on the channel they came by: they change nothing and wait behind no command."""
+
+    def work(self, deliveries: list[Delivery]) -> None:
+        """Answer each question; one that cannot be answered is told so, never kept."""
+        for delivery in deliveries:
+            if not self._read(delivery):
+                continue
+            envelope = delivery.envelope
+            assert envelope is not None
+            with _context_of(envelope), metrics.handling.labels(self.queue).time():
+                reply = self._answer(envelope)
+            if envelope.reply_to:
+                self._publish(delivery, reply)
+            self._settle([delivery], "answered")
+        if not self._fast:
+            self._fast = True
+            self.consumer.in_io(self._speed_up)
+
+    def _answer(self, envelope: Envelope[Any]) -> Envelope[Reply]:
+        try:
+            with transaction() as session:
+                session.execute(text("SET TRANSACTION READ ONLY"))
+                result = self.consumer.subscriptions.handlers[envelope.type](session, envelope)
+            return outbox.reply_envelope(self.consumer.service, envelope, result=result)
+        except Problem as problem:
+            return outbox.reply_envelope(self.consumer.service, envelope, problem=problem.to_dict())
+        except Exception as error:
+            log.error("question_failed", type=envelope.type, message_id=str(envelope.id), exc_info=error)
+            sorry = Unavailable("This cannot be answered at the moment. Try again in a minute.")
+            return outbox.reply_envelope(self.consumer.service, envelope, problem=sorry.to_dict())
+
+    def _publish(self, delivery: Delivery, reply: Envelope[Reply]) -> None:
+        properties = BasicProperties(
+            content_type=CONTENT_TYPE,
+            message_id=str(reply.id),
+            type=reply.type,
+            user_id=self.consumer.service,
+            delivery_mode=1,
+        )
+        body = encode(reply)
+        self.consumer.in_io(
+            lambda: (
+                delivery.channel.is_open
+                and delivery.channel.basic_publish(topology.REPLIES, reply.type, body, properties)
+            )
+        )
+
+
+def _context_of(envelope: Envelope[Any]) -> ExitStack:
+    """Log lines and messages of a handler carry on the correlation and trace of the message they come from."""
+    stack = ExitStack()
+    values: dict[ContextVar[str | None], str | None] = {
+        logs.correlation_id: envelope.correlation_id or str(envelope.id),
+        logs.causation_id: str(envelope.id),
+        logs.traceparent: envelope.traceparent,
+    }
+    for variable, value in values.items():
+        stack.callback(variable.reset, variable.set(value))
+    return stack
