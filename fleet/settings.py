@@ -72,7 +72,7 @@ def _raw(name: str, environment: Mapping[str, str]) -> str | None:
     if environment.get(name, "") != "":
         return environment[name]
     if file := environment.get(f"{name}_FILE"):
-        return Path(file).read_text(encoding="utf-8").strip()
+        return Path(file).read_text(encoding="utf-8").strip() or None
     return None
 
 

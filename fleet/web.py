@@ -28,13 +28,15 @@ from werkzeug.exceptions import HTTPException
 from fleet import auth, logs, metrics
 from fleet.database import is_outage, transaction
 from fleet.messages import new_id
-from fleet.problems import InvalidFields, Problem, Unavailable, Unreadable
+from fleet.problems import InvalidFields, NotFound, Problem, Unavailable, Unreadable
 
 log = logs.get(__name__)
 
 MAX_BODY = 1024 * 1024
 MAX_DEPTH = 32
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{8,64}$")
+# Phrases that differ between Python versions.
+_SLUGS = {413: "content-too-large", 422: "unprocessable-content", 416: "range-not-satisfiable"}
 _PROBES = ("/healthz", "/readyz", "/metrics")
 
 ANYONE: tuple[str, ...] = ("anyone",)
@@ -189,7 +191,7 @@ def read_json() -> Any:
 
 
 def _check(value: Any, depth: int) -> None:
-    if depth > MAX_DEPTH:
+    if depth > MAX_DEPTH and isinstance(value, dict | list):
         raise Unreadable(f"The body is nested deeper than {MAX_DEPTH} levels.")
     if isinstance(value, str):
         if "\x00" in value or any(0xD800 <= ord(character) <= 0xDFFF for character in value):
@@ -197,7 +199,8 @@ def _check(value: Any, depth: int) -> None:
     elif isinstance(value, bool) or value is None:
         return
     elif isinstance(value, int | float):
-        if not math.isfinite(value) or abs(value) > 2**53:
+        # Compared first: a whole number of 400 digits does not fit into what isfinite takes.
+        if abs(value) > 2**53 or not math.isfinite(value):
             raise Unreadable("A number in the body is beyond what JSON readers agree on (2^53).")
     elif isinstance(value, dict):
         for key, inner in value.items():
@@ -274,6 +277,9 @@ def _install_hooks(app: Flask, public: frozenset[str]) -> None:
         logs.traceparent.set(request.headers.get("traceparent"))
         if request.path not in _PROBES and request.endpoint not in public:
             auth.authenticate()
+        if "\x00" in request.path:
+            # PostgreSQL cannot hold it, so nothing can have such a name.
+            raise NotFound()
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -308,8 +314,9 @@ def _install_errors(app: Flask) -> None:
             return Response(status=status, headers=error.get_headers())
         problem = Problem(error.description or "")
         problem.status = status
-        problem.title = HTTPStatus(status).phrase
-        problem.slug = problem.title.lower().replace(" ", "-")
+        # Python 3.13 renamed some phrases; slugs are the same wherever we run.
+        problem.title = "Content Too Large" if status == 413 else HTTPStatus(status).phrase
+        problem.slug = _SLUGS.get(status) or problem.title.lower().replace(" ", "-")
         if allowed := getattr(error, "valid_methods", None):
             problem.headers = {"Allow": ", ".join(sorted(allowed))}
         return problem_response(problem)

@@ -13,7 +13,18 @@ from deploy.local import compose, postgres
 from deploy.local.console import line, paint
 from deploy.local.debian import Unavailable
 from deploy.local.fleet import ACCOUNTS, Fleet, tidy_environment
-from deploy.local.layout import LOGS, MAIL, ROOT, RUN, SECRETS, PortsError, chosen_ports, recorded_ports, settings
+from deploy.local.layout import (
+    LOGS,
+    MAIL,
+    ROOT,
+    RUN,
+    SECRETS,
+    PortsError,
+    chosen_ports,
+    recorded_ports,
+    settings,
+    shown,
+)
 from deploy.local.running import Failed, is_supervised, one_at_a_time, start, state, stop
 
 
@@ -33,14 +44,14 @@ def up() -> int:
         start(ports)
     fleet = Fleet(ports)
     line(paint(f"Propel is up, {time.monotonic() - began:.1f} s", "bold"))
-    line(f"  Gateway          {fleet.gateway_url}   (API documentation: {fleet.gateway_url}/docs/)")
+    line(f"  Gateway          {fleet.gateway_url}   the state of each part: {fleet.gateway_url}/health/")
     if any(process.name == "discord" for process in fleet.processes()):
         line(f"  Local Discord    http://127.0.0.1:{ports['discord']}/   talk to the bot here")
     if not fleet.settings.get("SMTP_URL"):
-        line(f"  Mail             {MAIL.relative_to(ROOT)}/   what would have been sent")
+        line(f"  Mail             {shown(MAIL)}/   what would have been sent")
     if ACCOUNTS.exists():
         for role, account in json.loads(ACCOUNTS.read_text(encoding="utf-8")).items():
-            where = (SECRETS / f"account_{role}").relative_to(ROOT)
+            where = shown(SECRETS / f"account_{role}")
             line(f"  {role.capitalize():<16} {account['username']} / {account['password']}   (also in {where})")
     line("Next: make demo, make status, make logs SERVICE=points, make down")
     return 0

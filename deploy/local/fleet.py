@@ -5,6 +5,7 @@ sees a database, and only migrations see the owner roles.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ INHERITED = (
     *("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZDIR"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-    *("PROPEL_CACHE", "XDG_CACHE_HOME", "PG_BIN", "RABBITMQ_SERVER", "NGINX"),
+    *("PROPEL_RUN", "PROPEL_CACHE", "XDG_CACHE_HOME", "PG_BIN", "RABBITMQ_SERVER", "NGINX"),
 )
 # Settings every service of ours understands.
 SHARED = ("LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "DATABASE_POOL_SIZE")
@@ -249,7 +250,7 @@ class Fleet:
             found.append(
                 Process(
                     "discord",
-                    _module("deploy.local.discord", "--port", str(port)),
+                    _module("deploy.local.discord", "--port", str(port), "--state", str(RUN / "discord.json")),
                     {**self.base, "DISCORD_TOKEN": token},
                     ready=http_ok(f"http://127.0.0.1:{port}/local/state"),
                     port=port,
@@ -282,17 +283,19 @@ class Fleet:
                 "gateway",
                 _module("deploy.local.nginx", "--target", str(RUN / "nginx"), "--listen", listen, *upstreams, *probes),
                 {**self.base, **given},
-                # The last one up and the first one down: /health/ is 200 only when every part is ready.
+                # The last one up and the first one down: it counts as ready when every part behind it does.
                 needs=(*webs, *others),
-                ready=http_ok(f"{self.gateway_url}/health/"),
+                ready=http_ok(f"{self.gateway_url}/health/", containing=b'"status":"ok"'),
                 port=self.ports.gateway,
+                # nginx ends gracefully on QUIT, and cuts its connections on TERM.
+                stop_signal=signal.SIGQUIT,
             )
         ]
 
     def accounts(self) -> dict[str, dict[str, str]]:
         """The two accounts a fresh fleet has: username, email and password of each."""
         return {
-            role: {"username": role, "email": f"{role}@propel.local", "password": secret(f"account_{role}")}
+            role: {"username": role, "email": f"{role}@propel.test", "password": secret(f"account_{role}")}
             for role in ("admin", "student")
         }
 

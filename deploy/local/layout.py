@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN = ROOT / ".run"
+# PROPEL_RUN puts a fleet elsewhere: the tests run one of their own beside yours.
+RUN = Path(os.environ.get("PROPEL_RUN") or ROOT / ".run").resolve()
 LOGS = RUN / "logs"
 SECRETS = RUN / "secrets"
 STATE = RUN / "state.json"
 PORTS = RUN / "ports.json"
 MAIL = RUN / "mail"
-# Tells this clone's fleet from that of another clone on the same machine.
-CLONE = hashlib.sha256(str(ROOT).encode()).hexdigest()[:10]
+# Tells this fleet from the others on the same machine.
+CLONE = hashlib.sha256(str(RUN).encode()).hexdigest()[:10]
 
 # What listens where, counted from PORT_BASE. The numbers are fixed: a port in a log names its process at once.
 OFFSETS = {
@@ -113,6 +114,11 @@ def check_free(ports: Ports, names: list[str]) -> None:
                     f"Port {ports[name]}, needed for {name}, cannot be used ({error.strerror}): stop what uses it or choose"
                     f" others, e.g. make up {variable}={other}"
                 ) from error
+
+
+def shown(path: Path) -> Path:
+    """The path as a reader wants it: from the project's root when it is inside."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def write_private(path: Path, text: str) -> None:

@@ -9,15 +9,16 @@ from urllib.parse import urlsplit
 Probe = Callable[[], bool]
 
 
-def http_ok(url: str, seconds: float = 2.0) -> Probe:
-    """Ready when `url` answers 200."""
+def http_ok(url: str, seconds: float = 2.0, containing: bytes = b"") -> Probe:
+    """Ready when `url` answers 200 with a body that holds `containing`."""
     parts = urlsplit(url)
 
     def probe() -> bool:
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", parts.path or "/")
-            return connection.getresponse().status == 200
+            answer = connection.getresponse()
+            return answer.status == 200 and containing in answer.read()
         return False
 
     return probe

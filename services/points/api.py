@@ -38,9 +38,9 @@ def get_activity(code: str) -> Answer:
 )
 def add_points(user_id: UUID, body: dict[str, Any]) -> Answer:
     """Award an activity to a member. A repeated Idempotency-Key answers 200 with the first award."""
-    if user_id == caller().member_id:
-        raise Forbidden("Nobody awards points to themselves. Ask another admin.")
     with transaction() as session:
+        if ledger.resolve(session, user_id) == ledger.resolve(session, caller().member_id):
+            raise Forbidden("Nobody awards points to themselves. Ask another admin.")
 
         def award() -> tuple[dict[str, Any], int]:
             made = ledger.award_by_admin(

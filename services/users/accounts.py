@@ -3,17 +3,17 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from fleet import auth_state, outbox
 from fleet.contracts.users import AuthStateChanged, RegisterMember, UserRegistered, UserUpdated
-from fleet.messages import new_id
+from fleet.messages import new_id, now
 from fleet.problems import NotFound, Problem, invalid
 from services.users import passwords
-from services.users.models import Member
+from services.users.models import Member, RefreshFamily
 from services.users.passwords import key_of
 
 SOURCE = "users"
@@ -62,7 +62,7 @@ def register(session: Session, fields: dict[str, Any]) -> Member:
 def ensure_account(session: Session, username: str, email: str, password: str, role: str) -> tuple[Member, bool]:
     """Create the account `username`, or give it this address, password and role; returns it and whether it is new.
 
-    All its present tokens end. Raises InvalidFields for a weak password, EmailTaken.
+    All its present tokens end, also those to refresh with. Raises InvalidFields for a weak password, EmailTaken.
     """
     passwords.check(password, username)
     member = session.scalar(select(Member).where(Member.username_key == key_of(username)).with_for_update())
@@ -73,6 +73,11 @@ def ensure_account(session: Session, username: str, email: str, password: str, r
     member.role, member.status, member.suspended_until = role, "active", None
     member.version += 1
     _insert(session, member)
+    session.execute(
+        update(RefreshFamily)
+        .where(RefreshFamily.member_id == member.id, RefreshFamily.revoked_at.is_(None))
+        .values(revoked_at=now())
+    )
     end_tokens(session, member)
     tell_updated(session, member)
     return member, False

@@ -6,7 +6,7 @@ import sys
 from fleet.database import transaction
 from fleet.problems import Problem
 from fleet.settings import read
-from services.users import accounts
+from services.users import accounts, schemas
 from services.users.settings import AdminSettings
 
 
@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--role", choices=("student", "admin"), default="admin")
     arguments = parser.parse_args()
     try:
+        schemas.check_name(arguments.username, arguments.email)
         with transaction() as session:
             member, created = accounts.ensure_account(
                 session, arguments.username, arguments.email, read(AdminSettings).password, arguments.role

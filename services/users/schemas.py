@@ -7,17 +7,22 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields, validate
 
+from fleet.problems import invalid
 from fleet.web import Instant, Schema, Text, Whole
 from services.users.accounts import TRACKS, display_name
 
 _USERNAME = re.compile(r"^[\w.-]{3,32}$")
+# Letters by category, blank by shape.
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 NAME = validate.Length(max=100)
 
 
 def _username(value: str) -> None:
     """3 to 32 letters, digits, `.`, `_` or `-`, of one direction and without invisible characters."""
-    if not _USERNAME.match(value) or any(unicodedata.category(c) in ("Cf", "Cc", "Mn", "Me") for c in value):
-        raise ValidationError("must be 3 to 32 letters, digits, '.', '_' or '-'")
+    invisible = any(unicodedata.category(c) in ("Cf", "Cc", "Mn", "Me") or c in _FILLERS for c in value)
+    directions = {unicodedata.bidirectional(c) for c in value}
+    if not _USERNAME.match(value) or invisible or ("L" in directions and directions & {"R", "AL"}):
+        raise ValidationError("must be 3 to 32 letters of one direction, digits, '.', '_' or '-'")
 
 
 def _email(value: str) -> None:
@@ -124,6 +129,15 @@ class KeySet(Schema):
     """A JSON Web Key Set."""
 
     keys = fields.List(fields.Dict(), required=True)
+
+
+def check_name(username: str, email: str) -> None:
+    """Raise InvalidFields unless a member may be called that and reached there."""
+    for pointer, rule, value in (("/username", _username, username), ("/email", _email, email)):
+        try:
+            rule(value)
+        except ValidationError as error:
+            raise invalid(pointer, str(error.messages[0])) from error
 
 
 def dump(member: Any) -> dict[str, Any]:

@@ -110,8 +110,9 @@ def rotate(session: Session, token: str) -> tuple[dict[str, str] | None, Member 
     """Exchange a refresh token for a new pair.
 
     A token used twice revokes its family and returns (None, None): the caller answers 401 *after* that is committed.
-    Within ten seconds the immediate parent of an unused token may be used again, because answers get lost. Raises
-    Unauthorized for a token that is unknown, expired or revoked.
+    Within ten seconds the immediate parent of an unused token may be used again, because answers get lost; of the
+    several tokens that this gives only one may be used. Raises Unauthorized for a token that is unknown, expired or
+    revoked.
     """
     row = session.scalar(select(RefreshToken).where(RefreshToken.token_hash == _hash(token)))
     if row is None:
@@ -121,7 +122,7 @@ def rotate(session: Session, token: str) -> tuple[dict[str, str] | None, Member 
     session.refresh(row)
     if family.revoked_at or min(row.expires_at, family.expires_at) <= now():
         raise _invalid()
-    if row.used_at is not None and not _in_grace(session, row):
+    if _is_reuse(session, row):
         family.revoked_at = now()
         log.warning("refresh_token_reused", member_id=str(family.member_id), family_id=str(family.id))
         return None, None
@@ -130,28 +131,38 @@ def rotate(session: Session, token: str) -> tuple[dict[str, str] | None, Member 
     return {"access": access_token(member), "refresh": _issue(session, family, row.id)}, member
 
 
-def _in_grace(session: Session, row: RefreshToken) -> bool:
-    """True for the immediate parent only: used in the last ten seconds, and none of its children used yet."""
-    assert row.used_at is not None
-    if row.used_at < now() - GRACE:
-        return False
-    used_child = select(RefreshToken.id).where(RefreshToken.parent_id == row.id, RefreshToken.used_at.is_not(None))
-    return session.scalar(used_child) is None
+def _is_reuse(session: Session, row: RefreshToken) -> bool:
+    """True when two holders of one token show themselves.
+
+    A used token may come again in the ten seconds of grace while none of its children was used; an unused one may come
+    unless a sibling, which the grace gave to somebody else, came before it.
+    """
+    if row.used_at is None:
+        return row.parent_id is not None and _has_used_child(session, row.parent_id)
+    return row.used_at < now() - GRACE or _has_used_child(session, row.id)
+
+
+def _has_used_child(session: Session, token_id: UUID) -> bool:
+    used = select(RefreshToken.id).where(RefreshToken.parent_id == token_id, RefreshToken.used_at.is_not(None))
+    return session.scalar(used.limit(1)) is not None
 
 
 def end_session(session: Session, token: str) -> None:
     """Sign out: revoke the token's family and void the member's access tokens. An unknown token changes nothing."""
-    row = session.scalar(select(RefreshToken).where(RefreshToken.token_hash == _hash(token)))
-    if row is None:
+    families = select(RefreshFamily.id, RefreshFamily.member_id).join(RefreshToken)
+    family = session.execute(families.where(RefreshToken.token_hash == _hash(token))).first()
+    if family is None:
         return
-    ended = session.execute(
+    # The member first, then the family: the order in which a reset of the account locks them.
+    member = accounts.get(session, family.member_id, lock=True)
+    ended = session.scalar(
         update(RefreshFamily)
-        .where(RefreshFamily.id == row.family_id, RefreshFamily.revoked_at.is_(None))
+        .where(RefreshFamily.id == family.id, RefreshFamily.revoked_at.is_(None))
         .values(revoked_at=now())
-        .returning(RefreshFamily.member_id)
-    ).scalar()
+        .returning(RefreshFamily.id)
+    )
     if ended is not None:
-        accounts.end_tokens(session, accounts.get(session, ended, lock=True))
+        accounts.end_tokens(session, member)
 
 
 def _invalid() -> Unauthorized:

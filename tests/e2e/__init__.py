@@ -1,0 +1,1 @@
+"""End to end: the whole fleet as `make up` runs it, through nginx and through the real nextcord client."""

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -181,9 +182,9 @@ class Gateway:
             return Answer(found.status, found.getheaders(), found.read())
 
     def stop(self) -> None:
-        """End it the way a supervisor does, every log line written."""
+        """End it once it has finished what it serves, every log line written."""
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(signal.SIGQUIT)
             self.process.wait(PATIENCE)
 
 

@@ -1,0 +1,143 @@
+"""Shows answers as they come: one task for everybody who waits, whichever process asked.
+
+While somebody waits who asked just now it looks every 12 ms, else twice a second.
+"""
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import nextcord
+
+from fleet import logs
+from fleet.contracts.codec import SchemaError
+from fleet.database import is_outage
+from fleet.messages import Reply, read_answer
+from services.bot import answers, refusals
+from services.bot.answers import Due
+from services.bot.calls import tell
+from services.bot.cards import Rendered
+from services.bot.delivery import Closed, Delivery, Gone, nonce_of
+from services.bot.off_loop import transact
+from services.bot.presenters import presenters
+
+log = logs.get(__name__)
+
+FAST_S, SLOW_S = 0.012, 0.5
+FAST_FOR_S = 5.0
+AT_ONCE = 32
+
+
+def render(due: Due) -> Rendered | None:
+    """What to say now; None when there is nothing worth saying any more."""
+    if due.body is None:
+        if due.kind == "command":
+            return Rendered(refusals.received())
+        # After a quarter of an hour nobody wonders about a question that failed.
+        return Rendered(refusals.not_answering()) if due.token_alive else None
+    if due.body.get("problem") is not None:
+        refusal = refusals.refused(due.body["problem"])
+        return Rendered(refusal, short=f"{refusal.title}. {refusals.SENT_DIRECTLY}")
+    try:
+        reply = Reply(str(due.message_id), due.body.get("result"))
+        return presenters[due.presenter](read_answer(due.type, reply), due.arguments)
+    except (SchemaError, LookupError, ValueError, TypeError, AttributeError):
+        log.exception("answer_not_presentable", type=due.type, presenter=due.presenter)
+        return Rendered(refusals.broken())
+
+
+class Answering:
+    """Looks for answers and delivers them until cancelled."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+        self._wake = asyncio.Event()
+        self._fast_until = 0.0
+        self._busy: dict[Any, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    def expect(self) -> None:
+        """Somebody asked just now: look often for a while."""
+        self._fast_until = time.monotonic() + FAST_FOR_S
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Look, deliver, rest; an outage of the database only makes it wait."""
+        while True:
+            try:
+                for due in await transact(answers.due):
+                    if due.message_id not in self._busy:
+                        self._busy[due.message_id] = asyncio.create_task(self._handle(due))
+            except Exception as error:
+                if not is_outage(error):
+                    log.exception("answers_not_read")
+                await asyncio.sleep(SLOW_S)
+            await self._rest()
+
+    async def finish(self, seconds: float) -> None:
+        """Let what is being delivered come to its end, for so long."""
+        if self._busy:
+            await asyncio.wait(list(self._busy.values()), timeout=seconds)
+
+    async def _rest(self) -> None:
+        if time.monotonic() < self._fast_until:
+            await asyncio.sleep(FAST_S)
+            return
+        self._wake.clear()
+        try:
+            await asyncio.wait_for(self._wake.wait(), SLOW_S)
+        except TimeoutError:
+            pass
+
+    async def _handle(self, due: Due) -> None:
+        try:
+            async with self._slots:
+                await self._show(due)
+        except Exception as error:
+            log.warning("answer_not_settled", message_id=str(due.message_id), error=type(error).__name__)
+            await asyncio.sleep(SLOW_S)
+        finally:
+            self._busy.pop(due.message_id, None)
+
+    async def _show(self, due: Due) -> None:
+        rendered = render(due)
+        if rendered is not None:
+            if rendered.next_cursor and (listing := due.arguments.get("listing")):
+                page = int(due.arguments.get("page", 1)) + 1
+                await transact(answers.keep_page, listing, page, rendered.next_cursor)
+            try:
+                await self._deliver(due, rendered)
+            except (Closed, Gone) as error:
+                log.info("answer_undeliverable", message_id=str(due.message_id), reason=type(error).__name__)
+            except (nextcord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
+                # Not the text of the error: it may hold the address, and with it the interaction's token.
+                status = getattr(error, "status", None)
+                again = await transact(answers.postpone, due.message_id)
+                log.warning(
+                    "answer_not_delivered",
+                    message_id=str(due.message_id),
+                    error=type(error).__name__,
+                    status=status,
+                    again=again,
+                )
+                return
+        if due.kind == "command" and due.body is None:
+            await transact(answers.keep_waiting, due.message_id)
+        else:
+            await transact(answers.settle, due.message_id)
+
+    async def _deliver(self, due: Due, rendered: Rendered) -> None:
+        stage = "r" if due.body is None else "a"
+        in_channel, directly = nonce_of(due.message_id, f"{stage}c"), nonce_of(due.message_id, f"{stage}d")
+        if due.door.token is None:
+            await tell(self._delivery, due.door, rendered, (in_channel, directly))
+            return
+        if due.token_alive:
+            try:
+                await self._delivery.edit_answer(due.door.token, rendered.card)
+                return
+            except Gone:
+                pass
+        await self._delivery.direct(due.door.discord_id, replace(rendered.card, buttons=()), directly)

@@ -1,0 +1,188 @@
+"""A call of a command, whichever door it came through: what commands talk to instead of Discord.
+
+`answer` says something at once. `ask` sends a question or command to another service and returns: the answer is shown
+by `answering` when it comes, also by another process.
+"""
+
+import secrets
+from collections.abc import Callable
+from typing import Any, Protocol
+from uuid import UUID
+
+import aiohttp
+import nextcord
+from sqlalchemy.orm import Session
+
+from fleet import logs
+from fleet.database import is_outage
+from services.bot import answers, people, refusals
+from services.bot.answers import Door
+from services.bot.cards import Card, Rendered
+from services.bot.commands import Command
+from services.bot.delivery import Closed, Delivery, Gone
+from services.bot.off_loop import transact
+from services.bot.people import Person, clean
+from services.bot.refusals import DIRECT_MESSAGES_CLOSED, Usage
+
+log = logs.get(__name__)
+
+# Given the session and the caller's member id, what to ask.
+Build = Callable[[Session, UUID], Any]
+
+
+class Desk(Protocol):
+    """What a call needs of the client."""
+
+    delivery: Delivery
+
+    @property
+    def latency(self) -> float: ...
+
+    def expect_answers(self) -> None: ...
+
+
+def person_of(user: Any) -> Person:
+    """The person behind nextcord's user or member."""
+    return Person(str(user.id), clean(user.name), clean(user.display_name), bool(user.bot))
+
+
+def fresh_listing() -> str:
+    """A name for one leafing through a list."""
+    return secrets.token_urlsafe(9)
+
+
+class Call:
+    """What both doors share."""
+
+    def __init__(self, desk: Desk, person: Person, *, in_guild: bool, correlation: int) -> None:
+        self.desk, self.person, self.in_guild, self.correlation = desk, person, in_guild, str(correlation)
+
+    async def answer(self, rendered: Rendered) -> None:
+        """Say this now."""
+        raise NotImplementedError
+
+    async def acknowledge(self) -> None:
+        """Let Discord know that an answer will come."""
+        raise NotImplementedError
+
+    def door(self) -> Door:
+        """Where a later answer goes."""
+        raise NotImplementedError
+
+    @property
+    def alone(self) -> bool:
+        """True when nobody but the caller reads the answer."""
+        raise NotImplementedError
+
+    async def ask(self, build: Build, presenter: str, **arguments: Any) -> None:
+        """Send what `build` makes; its answer will be shown by `presenter` with these arguments."""
+        await self.acknowledge()
+        logs.correlation_id.set(self.correlation)
+        await transact(self._ask, build, presenter, {"private": self.alone, **arguments})
+        self.desk.expect_answers()
+
+    def _ask(self, session: Session, build: Build, presenter: str, arguments: dict[str, Any]) -> None:
+        member_id = people.see(session, [self.person], in_guild=self.in_guild)[self.person.discord_id]
+        message = build(session, member_id)
+        answers.expect(session, message, subject=member_id, presenter=presenter, arguments=arguments, door=self.door())
+
+
+class SlashCall(Call):
+    """A slash command or a click: its answer is seen by the caller alone."""
+
+    def __init__(self, desk: Desk, interaction: nextcord.Interaction[Any]) -> None:
+        super().__init__(
+            desk, person_of(interaction.user), in_guild=interaction.guild_id is not None, correlation=interaction.id
+        )
+        self._interaction = interaction
+
+    @property
+    def alone(self) -> bool:
+        return True
+
+    def door(self) -> Door:
+        return Door(self.person.discord_id, token=self._interaction.token)
+
+    async def acknowledge(self) -> None:
+        if not self._interaction.response.is_done():
+            await self._interaction.response.defer(ephemeral=True, with_message=self._beside)
+
+    @property
+    def _beside(self) -> bool:
+        """True when the answer is a message of its own."""
+        return True
+
+    async def answer(self, rendered: Rendered) -> None:
+        await self.acknowledge()
+        await self.desk.delivery.edit_answer(self._interaction.token, rendered.card)
+
+
+class ClickCall(SlashCall):
+    """A click on a button: on a message only the caller sees, the answer replaces that message."""
+
+    @property
+    def _beside(self) -> bool:
+        message = self._interaction.message
+        return self._interaction.guild_id is not None and not (message is not None and message.flags.ephemeral)
+
+
+class TypedCall(Call):
+    """A `!command` in a message: answered by a reply, in private matters by a direct message and a short reply."""
+
+    def __init__(self, desk: Desk, message: nextcord.Message) -> None:
+        super().__init__(desk, person_of(message.author), in_guild=message.guild is not None, correlation=message.id)
+        self._message = message
+
+    @property
+    def alone(self) -> bool:
+        return not self.in_guild
+
+    def door(self) -> Door:
+        return Door(
+            self.person.discord_id,
+            channel_id=str(self._message.channel.id),
+            message_ref=str(self._message.id),
+            direct=not self.in_guild,
+        )
+
+    async def acknowledge(self) -> None:
+        """Nothing to do: a message has no deadline."""
+
+    async def answer(self, rendered: Rendered) -> None:
+        await tell(self.desk.delivery, self.door(), rendered)
+
+
+async def carry_out(call: Call, command: Command, options: dict[str, Any]) -> None:
+    """Run a command; whatever goes wrong, the caller reads a sentence that helps."""
+    try:
+        await command.run(call, **options)
+    except Exception as error:
+        if is_outage(error):
+            log.warning("command_not_sent", command=command.name, correlation=call.correlation)
+        elif not isinstance(error, Usage):
+            log.error("command_failed", command=command.name, correlation=call.correlation, exc_info=error)
+        await apologise(call, error)
+
+
+async def apologise(call: Call, error: BaseException) -> None:
+    """Tell the caller what became of their command, if Discord still takes it."""
+    card = refusals.not_answering() if is_outage(error) else refusals.card_for(error)
+    try:
+        await call.answer(Rendered(card))
+    except (nextcord.HTTPException, aiohttp.ClientError, OSError, Closed, Gone) as failure:
+        log.warning("apology_not_delivered", correlation=call.correlation, error=type(failure).__name__)
+
+
+async def tell(
+    delivery: Delivery, door: Door, rendered: Rendered, nonces: tuple[str | None, str | None] = (None, None)
+) -> None:
+    """Answer a typed command. What is for its reader alone goes by direct message, with a short word in the channel."""
+    assert door.channel_id is not None
+    card, (in_channel, directly) = rendered.card, nonces
+    if rendered.short is not None and not door.direct:
+        try:
+            await delivery.direct(door.discord_id, card, directly)
+            card = Card(content=rendered.short)
+        except Closed:
+            card = Card(content=DIRECT_MESSAGES_CLOSED)
+    await delivery.reply(door.channel_id, door.message_ref, card, in_channel)

@@ -1,0 +1,58 @@
+"""Finding one's way: help, welcome, ping."""
+
+import math
+
+from services.bot.calls import Call
+from services.bot.cards import GREEN, Card, Lines, Rendered
+from services.bot.commands import command, help_groups
+from services.bot.refusals import SENT_DIRECTLY
+
+GROUP = "Finding your way"
+# nextcord measures nonsense (the pause between two heartbeats) when an answer comes at once, as on one machine.
+LONGEST_LATENCY_S = 20
+
+WELCOME = Card(
+    title="Welcome to Propel",
+    text="Here you earn points for things that move your career on, spend them on rewards, and get your resume "
+    "reviewed by professionals. You are registered already: there is nothing to sign up for.",
+    fields=[
+        ("Your first points", "Write a message in any channel. The first one of each day earns points by itself."),
+        ("See what you have", "`/points` shows your points and your rank, `/pointvalues` everything that earns some."),
+        (
+            "Everything else",
+            "`/help` lists all commands. They work in any channel, and what you ask is shown to you only.",
+        ),
+    ],
+    colour=GREEN,
+)
+
+
+def help_card() -> Card:
+    """All commands there are, by subject."""
+    fields: list[tuple[str, str]] = []
+    for group, found in help_groups().items():
+        lines = Lines(group, [f"`/{one.usage}` {one.description}" for one in found])
+        fields += lines.fields()
+    footer = "Every command can also be typed with ! instead of /, here or in a direct message to me."
+    return Card(title="What you can ask me", fields=fields, footer=footer)
+
+
+@command("help", "All commands and what they are for", group=GROUP)
+async def help_(call: Call) -> None:
+    """Made from the table of commands, so it is never out of date."""
+    await call.answer(Rendered(help_card(), short=SENT_DIRECTLY))
+
+
+@command("welcome", "What Propel is and how to begin", group=GROUP)
+async def welcome(call: Call) -> None:
+    """The text everybody gets on joining, once more."""
+    await call.answer(Rendered(WELCOME, short=SENT_DIRECTLY))
+
+
+@command("ping", "Whether I am awake, and how fast", group=GROUP)
+async def ping(call: Call) -> None:
+    """The latency of the gateway, when it is known."""
+    latency = call.desk.latency
+    known = math.isfinite(latency) and latency < LONGEST_LATENCY_S
+    speed = f" My line to Discord takes {latency * 1000:.0f} ms." if known else ""
+    await call.answer(Rendered(Card(content=f"Pong! I am here.{speed} For your points: `/points`")))

@@ -1,0 +1,115 @@
+"""The commands, declared once for both doors: `/name` and `!name` run the same function.
+
+    @command("rank", "Your place on the leaderboard", Option("member", "member", "whose; yours when left out"))
+    async def rank(call: Call, member: Person | None = None) -> None: ...
+
+Slash commands and the parser of `!` lines are both made from this table, and so is the help.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from services.bot.refusals import Usage
+
+Kind = Literal["text", "member", "choice"]
+Run = Callable[..., Awaitable[None]]
+
+# The subjects of the help, in its order.
+GROUPS = ("Your points", "Leaderboard", "Finding your way")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing a command may be told."""
+
+    name: str
+    kind: Kind
+    description: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its name, what it is for, what it takes, and what it does."""
+
+    name: str
+    description: str
+    options: tuple[Option, ...]
+    run: Run
+    group: str
+
+    @property
+    def usage(self) -> str:
+        """`rank [member]`, as it stands in the help."""
+        words = [self.name]
+        for option in self.options:
+            words.append(option.name if option.required else f"[{option.name}]")
+        return " ".join(words)
+
+
+registry: dict[str, Command] = {}
+
+
+def command(name: str, description: str, *options: Option, group: str) -> Callable[[Run], Run]:
+    """Declare the function as the command `name`."""
+
+    def declare(run: Run) -> Run:
+        if name in registry:
+            raise ValueError(f"the command {name} is declared twice")
+        if group not in GROUPS:
+            raise ValueError(f"the group of {name} is not in GROUPS, so the help would not show it")
+        registry[name] = Command(name, description, options, run, group)
+        return run
+
+    return declare
+
+
+def called(line: str) -> tuple[Command, str] | None:
+    """The command that a message beginning with `!` calls, and the words after it; None when it calls none."""
+    if not line.startswith("!") or line[1:2].isspace():
+        return None
+    words = line[1:].split(maxsplit=1)
+    found = registry.get(words[0].lower()) if words else None
+    return (found, words[1] if len(words) > 1 else "") if found else None
+
+
+_MENTION = re.compile(r"<@!?(\d{1,20})>")
+
+
+def typed_options(found: Command, rest: str) -> dict[str, str]:
+    """The words after a `!name` by option; the last option takes what is left. Raises Usage."""
+    given: dict[str, str] = {}
+    for index, option in enumerate(found.options):
+        last = index == len(found.options) - 1
+        word, _, remaining = (rest.strip(), "", "") if last else rest.strip().partition(" ")
+        if not word:
+            if option.required:
+                raise Usage(f"Tell me the {option.name} too: `!{found.usage}`. {option.description.capitalize()}.")
+            continue
+        given[option.name] = _chosen(found, option, word) if option.kind == "choice" else word
+        rest = remaining
+    return given
+
+
+def _chosen(found: Command, option: Option, word: str) -> str:
+    asked = word.lower().replace(" ", "_").replace("-", "_")
+    fitting = [choice for choice in option.choices if choice.startswith(asked)]
+    if len(fitting) != 1:
+        choices = ", ".join(f"`!{found.name} {choice}`" for choice in option.choices)
+        raise Usage(f"I do not know that {option.name}. You can say {choices}.")
+    return fitting[0]
+
+
+def mentioned_id(word: str) -> str | None:
+    """The Discord id in a mention such as `<@123>`, else None."""
+    found = _MENTION.fullmatch(word.strip())
+    return found.group(1) if found else None
+
+
+def help_groups() -> dict[str, list[Command]]:
+    """All commands by group."""
+    found = {group: [one for one in registry.values() if one.group == group] for group in GROUPS}
+    return {group: members for group, members in found.items() if members}

@@ -1,0 +1,146 @@
+"""A fleet of its own for the end-to-end tests, beside whatever runs in this clone."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+
+from deploy.local.backends import free_ports
+from deploy.local.layout import SPAN
+from tests.conftest import ROOT
+
+# What the tests of limits test is not in the way of the others.
+RAISED = {
+    "GATEWAY_TOKEN_RATE": "5000",
+    "GATEWAY_TOKEN_BURST": "5000",
+    "GATEWAY_ADDRESS_RATE": "5000",
+    "GATEWAY_ADDRESS_BURST": "5000",
+    "GATEWAY_REGISTER_PER_MINUTE": "6000",
+    "GATEWAY_LOGIN_PER_MINUTE": "6000",
+}
+
+
+class Discord:
+    """A person's hands and eyes in local Discord."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def call(self, path: str, **body: Any) -> dict[str, Any]:
+        answer = requests.post(f"{self.url}/local/{path}", json=body, timeout=30)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def state(self) -> dict[str, Any]:
+        return requests.get(f"{self.url}/local/state", timeout=10).json()
+
+    def join(self, name: str | None = None, **words: Any) -> str:
+        return self.call("users", name=name or f"Member {uuid4().hex[:8]}", **words)["id"]
+
+    def say(self, user: str, content: str, **words: Any) -> str:
+        return self.call("messages", user=user, content=content, **words)["id"]
+
+    def seen(self, user: str, after: str, wait: float = 10, **words: str) -> list[dict[str, Any]]:
+        parameters = {"user": user, "after": after, "wait": str(wait)} | words
+        answer = requests.get(f"{self.url}/local/messages", params=parameters, timeout=wait + 20)
+        return answer.json()["items"]
+
+    def ask(self, user: str, name: str, **options: Any) -> dict[str, Any]:
+        """Use a slash command and return the bot's answer to it."""
+        interaction = self.call("commands", user=user, name=name, options=options)["id"]
+        return self._until(user, interaction, lambda item: item["interaction"] == interaction)[-1]
+
+    def _until(self, user: str, after: str, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        """What `user` sees after `after`, once something `wanted` is among it: other notices may come between."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if found := [item for item in self.seen(user, after, 2) if wanted(item)]:
+                return found
+            time.sleep(0.02)
+        raise AssertionError("no answer within 10 s")
+
+    def ask_typed(self, user: str, text: str, channel: str = "general") -> list[dict[str, Any]]:
+        """Type a ! command and return what the bot says to it."""
+        message = self.say(user, text, channel=channel)
+        return self._until(user, message, lambda item: item["author"] != user and item["reply_to"] == message)
+
+
+class Fleet:
+    """A running fleet: where its gateway is, its first accounts, and its local Discord."""
+
+    def __init__(self, run: Path, gateway: int, base: int) -> None:
+        self.run, self.url = run, f"http://127.0.0.1:{gateway}"
+        self.base = base
+        self.discord = Discord(f"http://127.0.0.1:{base + 100}")
+
+    def request(self, method: str, path: str, token: str | None = None, **words: Any) -> requests.Response:
+        headers = words.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+        return requests.request(method, self.url + path, headers=headers, timeout=30, **words)
+
+    def token(self, account: str) -> str:
+        """An access token of the first accounts: `admin` or `student`."""
+        credentials = json.loads((self.run / "accounts.json").read_text())[account]
+        body = {name: credentials[name] for name in ("username", "password")}
+        return self.request("POST", "/api/users/login/", json=body).json()["tokens"]["access"]
+
+    def register(self, **words: Any) -> dict[str, Any]:
+        name = f"m{uuid4().hex[:12]}"
+        body = {"username": name, "email": f"{name}@example.org", "password": "correct horse battery"} | words
+        answer = self.request("POST", "/api/users/register/", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def status(self) -> dict[str, Any]:
+        done = run_local(self.run, "status", "--json", check=False)
+        return {row["part"]: row for row in json.loads(done.stdout)}
+
+
+def run_local(run: Path, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python -m deploy.local ...` for the fleet whose data are in `run`."""
+    values = {**os.environ, **RAISED, "PROPEL_RUN": str(run), "PROPEL_MODE": "local"} | environment
+    values.pop("DISCORD_TOKEN", None)
+    command = [sys.executable, "-m", "deploy.local", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=values, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or not check, done.stdout + done.stderr
+    return done
+
+
+def free_span() -> int:
+    """The first of a whole span of free ports."""
+    for _ in range(50):
+        base = free_ports(1)[0]
+        taken = subprocess.run(["ss", "-Hltn"], capture_output=True, text=True, check=False).stdout
+        if not any(f":{port} " in taken for port in range(base, base + SPAN)):
+            return base
+    raise AssertionError("no span of free ports was found")
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The whole fleet, up; down and gone afterwards."""
+    run = tmp_path_factory.mktemp("fleet")
+    base = free_span()
+    gateway = next(port for port in iter(lambda: random.randrange(20_000, 32_000), 0) if not base <= port < base + SPAN)
+    run_local(run, "up", PORT_BASE=str(base), GATEWAY_PORT=str(gateway))
+    try:
+        yield Fleet(run, gateway, base)
+    finally:
+        run_local(run, "reset", check=False)
+
+
+def eventually(check: Callable[[], Any], what: str, seconds: float = 15) -> Any:
+    """The first true result of `check`; fails with `what` when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
+        time.sleep(0.05)
+    return found
