@@ -61,6 +61,8 @@ class QueueWorker:
         """Start consuming on a fresh channel, one message at a time."""
         self._channel, self._fast, self._clean = channel, False, 0
         channel.add_on_close_callback(self._on_channel_closed)
+        # The broker cancels a consumer whose queue went away; begin anew rather than wait for ever.
+        channel.add_on_cancel_callback(lambda _frame: channel.close())
         self._consume(1)
 
     def _consume(self, prefetch: int) -> None:
