@@ -67,8 +67,10 @@ class Answering:
         """Look, deliver, rest; an outage of the database only makes it wait."""
         while True:
             try:
+                # What was being told when the look began may be settled by the time it returns: leave it to the next one.
+                told = set(self._busy)
                 for due in await transact(answers.due):
-                    if due.message_id not in self._busy:
+                    if due.message_id not in told:
                         self._busy[due.message_id] = asyncio.create_task(self._handle(due))
             except Exception as error:
                 if not is_outage(error):
