@@ -74,7 +74,7 @@ class KeySet:
             with urllib.request.urlopen(self._url, timeout=3) as answer:  # noqa: S310 our own setting, not user input
                 document = json.load(answer)
             self._keys = {key["kid"]: OKPAlgorithm.from_jwk(key) for key in document["keys"]}
-        except (OSError, ValueError, KeyError, pyjwt.PyJWTError) as error:
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, pyjwt.PyJWTError) as error:
             log.warning("jwks_not_fetched", error=str(error))
 
 
@@ -99,12 +99,13 @@ class _StateCache:
 
 
 def _whole_claims(claims: dict[str, Any]) -> bool:
-    """What PyJWT lets through and we do not: times must be whole numbers in range, `sub` a UUID, `sv` a number."""
+    """What PyJWT lets through and we do not: an access token, whole numbers in range as times and `sv`, a UUID as `sub`."""
     times = [claims.get(name) for name in ("exp", "iat", "nbf", "sv")]
     if not all(type(value) is int and 0 <= value < 2**40 for value in times):
         return False
     try:
-        return str(UUID(claims["sub"])) == claims["sub"] and type(claims.get("role")) is str
+        owned = str(UUID(claims["sub"])) == claims["sub"]
+        return owned and type(claims.get("role")) is str and claims.get("type") == "access"
     except (ValueError, TypeError, AttributeError, KeyError):
         return False
 

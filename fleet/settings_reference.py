@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 PATH = Path(__file__).resolve().parent.parent / ".env.example"
 
 

@@ -44,8 +44,8 @@ MUTATIONS = [
     Mutation(
         "acknowledge after commit",
         "fleet/queue_worker.py",
-        "                    self._apply(group)\n                self._settle(group, \"applied\")",
-        "                    self._settle(group, \"applied\")\n                    self._apply(group)",
+        '                    self._apply(group)\n                self._settle(group, "applied")',
+        '                    self._settle(group, "applied")\n                    self._apply(group)',
         test("tests/faults/test_consumer.py::test_killed_again_and_again_it_loses_nothing_and_doubles_nothing"),
     ),
     Mutation(
@@ -121,7 +121,9 @@ MUTATIONS = [
 
 def copy_of_the_code(target: Path) -> None:
     """The tree as git would see it, with its history: one of the checks reads the log."""
-    ignore = shutil.ignore_patterns(".run", ".venv", ".venv.lock", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
+    ignore = shutil.ignore_patterns(
+        ".run", ".venv", ".venv.lock", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"
+    )
     shutil.copytree(ROOT, target, ignore=ignore, symlinks=True)
 
 
@@ -131,7 +133,9 @@ def survives(mutation: Mutation, tree: Path) -> str | None:
     original = path.read_text(encoding="utf-8") if path.exists() else None
     if mutation.old and mutation.old not in (original or ""):
         return "its place in the code was not found: bring tests/mutations.py up to date"
-    path.write_text((original or "").replace(mutation.old, mutation.new, 1) if mutation.old else (original or "") + mutation.new)
+    path.write_text(
+        (original or "").replace(mutation.old, mutation.new, 1) if mutation.old else (original or "") + mutation.new
+    )
     done = subprocess.run(mutation.command, cwd=tree, capture_output=True, text=True, check=False, timeout=600)
     if original is None:
         path.unlink()
@@ -155,7 +159,9 @@ def main() -> int:
                 continue
             wrong = survives(mutation, tree)
             survivors += wrong is not None
-            sys.stdout.write(f"{'NOT CAUGHT' if wrong else 'caught    '}  {mutation.guard}{': ' + wrong if wrong else ''}\n")
+            sys.stdout.write(
+                f"{'NOT CAUGHT' if wrong else 'caught    '}  {mutation.guard}{': ' + wrong if wrong else ''}\n"
+            )
             sys.stdout.flush()
     return 1 if survivors else 0
 

@@ -1,15 +1,16 @@
 """The leaderboard against its definition: ties, periods, who is shown, the viewer's own place, and a naive recount."""
 
 import random
-import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from fleet import settings
 from fleet.contracts.points import Leaderboard
@@ -262,34 +263,34 @@ def test_who_becomes_known_later_appears_with_what_they_earned(member, give):
     assert lines(board().items) == [(1, "Ada", 10)]
 
 
-def test_boards_never_disagree_with_their_member_while_both_change(member, give, seed):
-    """An award makes new board rows while the member opts out: whichever comes first, the flag is right after both."""
+def test_an_opt_out_waits_for_the_award_under_way(member):
+    """Fails without the lock of the balance in apply_update: the award's new board rows would stay visible."""
     ada = member("Ada")
-    together = threading.Barrier(2)
-
-    def change() -> None:
-        for version in range(2, 32):
-            together.wait(10)
-            member("Ada", version, member_id=ada, show_in_leaderboard=bool(version % 2))
-
-    def award() -> None:
-        for version in range(2, 32):
-            together.wait(10)
-            with transaction() as session:
-                at = NOW - timedelta(days=32 * version)
-                ledger.award_deed(session, ada, "discord_activity", at, f"deed {version}")
-
-    with ThreadPoolExecutor(2) as pool:
-        for future in [pool.submit(change), pool.submit(award)]:
-            future.result()
-    from sqlalchemy import text
-
+    with ThreadPoolExecutor(1) as pool:
+        with transaction() as session:
+            ledger.award_deed(session, ada, "discord_activity", NOW, "deed 1")
+            change = pool.submit(member, "Ada", 2, member_id=ada, show_in_leaderboard=False)
+            until_done_or_waiting(change)
+        change.result(10)
+    assert board().items == []
     with transaction() as session:
-        flags = session.execute(text("SELECT DISTINCT shown FROM scores")).scalars().all()
-    assert flags == [True]
+        assert session.execute(text("SELECT DISTINCT shown FROM scores")).scalars().all() == [False]
 
 
-def recount(people: dict[UUID, dict[str, Any]], awards: list[tuple[UUID, int, datetime]], start: datetime) -> list[UUID]:
+def until_done_or_waiting(work: Future[Any]) -> None:
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'points'")
+    deadline = time.monotonic() + 10
+    while not work.done():
+        with transaction() as session:
+            if session.execute(waiting).scalar_one():
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def recount(
+    people: dict[UUID, dict[str, Any]], awards: list[tuple[UUID, int, datetime]], start: datetime
+) -> list[UUID]:
     """Everybody who earned since `start`, in order: the definition, without the service's code."""
     points: Counter[UUID] = Counter()
     reached: dict[UUID, datetime] = {}

@@ -32,7 +32,7 @@ def test_an_older_event_that_comes_late_changes_nothing(member):
     assert (found.display_name, found.show_in_leaderboard, found.role, found.version) == ("New", False, "admin", 3)
 
 
-@pytest.mark.parametrize("order", permutations((1, 2, 3)))
+@pytest.mark.parametrize("order", list(permutations((1, 2, 3))))
 def test_any_order_ends_in_the_newest(order, member):
     ada = new_id()
     for version in order:

@@ -73,9 +73,10 @@ def test_awards_make_the_days_in_the_programmes_zone(monkeypatch):
     monkeypatch.setattr(analytics, "now", lambda: datetime(2026, 3, 9, 15, tzinfo=UTC))
     ada = new_id()
     # 7 March 23:30, 8 March 00:30 (the clocks go forward that night) and 9 March 00:10 in New York.
-    for hour in (datetime(2026, 3, 8, 4, 30), datetime(2026, 3, 8, 5, 30), datetime(2026, 3, 9, 4, 10)):
+    for day, hour, minute in ((8, 4, 30), (8, 5, 30), (9, 4, 10)):
+        at = datetime(2026, 3, day, hour, minute, tzinfo=UTC)
         with transaction() as session:
-            ledger.award_deed(session, ada, "discord_activity", hour.replace(tzinfo=UTC), str(uuid4()))
+            ledger.award_deed(session, ada, "discord_activity", at, str(uuid4()))
     assert streak_of(ada) == Streak(3, 3, date(2026, 3, 9))
 
 

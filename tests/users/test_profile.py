@@ -6,6 +6,7 @@ from sqlalchemy import text
 from fleet.database import transaction
 from fleet.messages import new_id
 from services.users import accounts
+from services.users.app import create_app
 from services.users.models import Member
 from tests.users.answers import pointers, refused
 
@@ -68,9 +69,7 @@ def test_nobody_has_a_profile_without_a_token(method, client):
     refused(client.open("/api/users/profile/", method=method, json={"first_name": "Ada"}), 401, "unauthorized")
 
 
-def test_a_token_of_nobody_finds_nothing(client, keys, app):
-    from services.users.app import create_app
-
+def test_a_token_of_nobody_finds_nothing(keys):
     client = create_app(keys=keys).test_client()
     refused(client.get("/api/users/profile/", headers=keys.bearer(new_id())), 404)
     refused(client.patch("/api/users/profile/", headers=keys.bearer(new_id()), json={"major": "x"}), 404)

@@ -9,10 +9,23 @@ from tests.users.answers import pointers, refused
 from tests.users.conftest import PASSWORD
 
 ADA = {"username": "Ada.Lovelace", "email": "ada@example.org", "password": PASSWORD}
-NOT_ASKED_FOR = (
-    ["id", "status", "security_version", "version", "email_verified_at", "password_hash", "discord_id", "created_at"]
-    + ["is_admin", "is_staff", "total_points", "points", "preferences", "suspended_until", "username_key"]
-)  # fmt: skip
+NOT_ASKED_FOR = [
+    "id",
+    "status",
+    "security_version",
+    "version",
+    "email_verified_at",
+    "password_hash",
+    "discord_id",
+    "created_at",
+    "username_key",
+    "is_admin",
+    "is_staff",
+    "total_points",
+    "points",
+    "preferences",
+    "suspended_until",
+]
 
 
 def test_an_account_needs_a_name_an_address_and_a_password(post):
@@ -186,7 +199,7 @@ HOSTILE = {
 
 def test_a_hostile_name_is_refused(post, row_count):
     answers = {what: post("register", **ADA | {"username": name}) for what, name in HOSTILE.items()}
-    assert {what: pointers(answer) for what, answer in answers.items()} == dict.fromkeys(HOSTILE, ["/username"])
+    assert {what: pointers(answer) for what, answer in answers.items()} == {key: ["/username"] for key in HOSTILE}
     assert row_count("members") == 0
 
 
@@ -203,9 +216,22 @@ def test_names_of_all_scripts_are_welcome(name, post):
 
 
 @pytest.mark.parametrize(
-    "address", ["", "ada", "ada@", "@example.org", "ada@example", "a b@example.org", "ada@exa\nmple.org", None, 5]
-    + ["ada@example.org\r\nBcc: all@example.org", f"{'a' * 64}@{'b' * 200}.org", "ada@@example.org"]
-)  # fmt: skip
+    "address",
+    [
+        "",
+        "ada",
+        "ada@",
+        "@example.org",
+        "ada@example",
+        "a b@example.org",
+        "ada@exa\nmple.org",
+        None,
+        5,
+        "ada@example.org\r\nBcc: all@example.org",
+        f"{'a' * 64}@{'b' * 200}.org",
+        "ada@@example.org",
+    ],
+)
 def test_what_is_no_address_is_refused(address, post):
     assert set(pointers(post("register", **ADA | {"email": address}))) == {"/email"}
 

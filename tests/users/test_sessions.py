@@ -143,7 +143,9 @@ class TestAccessTokens:
 
     def test_refresh_tokens_are_kept_as_hashes_only(self, pair, row_count):
         with transaction() as session:
-            rows = session.execute(text("SELECT token_hash, f::text, t::text FROM refresh_tokens t, refresh_families f"))
+            rows = session.execute(
+                text("SELECT token_hash, f::text, t::text FROM refresh_tokens t, refresh_families f")
+            )
             [kept] = rows.all()
         assert len(kept.token_hash) == 32
         assert pair["refresh"] not in str(kept)
