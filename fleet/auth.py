@@ -24,7 +24,7 @@ from sqlalchemy import select
 from fleet import logs
 from fleet.auth_state import auth_state
 from fleet.database import transaction
-from fleet.problems import Forbidden, Problem, Unauthorized
+from fleet.problems import Forbidden, Problem, Unauthorized, Unavailable
 from fleet.settings import read, setting
 
 log = logs.get(__name__)
@@ -61,12 +61,17 @@ class KeySet:
         self._lock = threading.Lock()
 
     def get(self, kid: str) -> Any:
-        """The key named `kid`, or None. When users is away the keys known so far go on serving."""
+        """The key named `kid`, or None. When users is away the keys known so far go on serving.
+
+        Raises Unavailable while no key was ever fetched: a good token must not be called a bad one.
+        """
         if kid not in self._keys:
             with self._lock:
                 if kid not in self._keys and time.monotonic() - self._fetched > (REFETCH_S if self._keys else 1.0):
                     self._fetched = time.monotonic()
                     self._fetch()
+        if not self._keys:
+            raise Unavailable("Tokens cannot be checked at the moment, because users does not answer. Try again shortly.")
         return self._keys.get(kid)
 
     def _fetch(self) -> None:

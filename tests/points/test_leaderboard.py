@@ -264,7 +264,7 @@ def test_who_becomes_known_later_appears_with_what_they_earned(member, give):
 
 
 def test_an_opt_out_waits_for_the_award_under_way(member):
-    """Fails without the lock of the balance in apply_update: the award's new board rows would stay visible."""
+    """Else the new board rows of the award, which the update cannot see yet, would stay visible."""
     ada = member("Ada")
     with ThreadPoolExecutor(1) as pool:
         with transaction() as session:
