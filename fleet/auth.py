@@ -5,6 +5,7 @@ member's security version `sv`; raising it (sign-out, suspension, role or passwo
 service's `auth_state`, and tokens with a smaller one are refused there within two seconds.
 """
 
+import hashlib
 import json
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import jwt as pyjwt
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from flask_jwt_extended import JWTManager, get_jwt, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.algorithms import OKPAlgorithm
@@ -24,7 +25,7 @@ from sqlalchemy import select
 from fleet import logs
 from fleet.auth_state import auth_state
 from fleet.database import transaction
-from fleet.problems import Forbidden, Problem, Unauthorized
+from fleet.problems import Forbidden, Problem, Unauthorized, Unavailable
 from fleet.settings import read, setting
 
 log = logs.get(__name__)
@@ -61,12 +62,17 @@ class KeySet:
         self._lock = threading.Lock()
 
     def get(self, kid: str) -> Any:
-        """The key named `kid`, or None. When users is away the keys known so far go on serving."""
+        """The key named `kid`, or None. When users is away the keys known so far go on serving.
+
+        Raises Unavailable while no key was ever fetched: a good token must not be called a bad one.
+        """
         if kid not in self._keys:
             with self._lock:
                 if kid not in self._keys and time.monotonic() - self._fetched > (REFETCH_S if self._keys else 1.0):
                     self._fetched = time.monotonic()
                     self._fetch()
+        if not self._keys:
+            raise Unavailable("Tokens cannot be checked at the moment, because users does not answer. Try again shortly.")
         return self._keys.get(kid)
 
     def _fetch(self) -> None:
@@ -74,7 +80,7 @@ class KeySet:
             with urllib.request.urlopen(self._url, timeout=3) as answer:  # noqa: S310 our own setting, not user input
                 document = json.load(answer)
             self._keys = {key["kid"]: OKPAlgorithm.from_jwk(key) for key in document["keys"]}
-        except (OSError, ValueError, KeyError, pyjwt.PyJWTError) as error:
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, pyjwt.PyJWTError) as error:
             log.warning("jwks_not_fetched", error=str(error))
 
 
@@ -98,13 +104,41 @@ class _StateCache:
         return version or 0
 
 
+class _Verified:
+    """Claims of tokens whose signature was checked before, by the hash of the header they came in.
+
+    Checking a signature costs more than everything else a small request does. What can change about a token is looked
+    at every time: whether it has expired, and whether its security version is still the newest.
+    """
+
+    def __init__(self, states: _StateCache) -> None:
+        self._states = states
+        self._claims: dict[bytes, dict[str, Any]] = {}
+
+    def get(self, presented: bytes) -> dict[str, Any] | None:
+        claims = self._claims.get(presented)
+        if claims is None:
+            return None
+        if claims["exp"] + LEEWAY_S <= time.time() or claims["sv"] < self._states.minimum(claims["sub"]):
+            # Not in order any more: the whole check says so in its own words.
+            self._claims.pop(presented, None)
+            return None
+        return claims
+
+    def keep(self, presented: bytes, claims: dict[str, Any]) -> None:
+        if len(self._claims) >= 10_000:
+            self._claims.clear()
+        self._claims[presented] = claims
+
+
 def _whole_claims(claims: dict[str, Any]) -> bool:
-    """What PyJWT lets through and we do not: times must be whole numbers in range, `sub` a UUID, `sv` a number."""
+    """What PyJWT lets through and we do not: an access token, whole numbers in range as times and `sv`, a UUID as `sub`."""
     times = [claims.get(name) for name in ("exp", "iat", "nbf", "sv")]
     if not all(type(value) is int and 0 <= value < 2**40 for value in times):
         return False
     try:
-        return str(UUID(claims["sub"])) == claims["sub"] and type(claims.get("role")) is str
+        owned = str(UUID(claims["sub"])) == claims["sub"]
+        return owned and type(claims.get("role")) is str and claims.get("type") == "access"
     except (ValueError, TypeError, AttributeError, KeyError):
         return False
 
@@ -124,6 +158,7 @@ def install(app: Flask, keys: Any, answer: Callable[[Problem], Any]) -> None:
     )
     manager = JWTManager(app)
     cache = _StateCache()
+    app.extensions["propel_verified_tokens"] = _Verified(cache)
 
     def refuse(*_arguments: Any) -> Any:
         return answer(Unauthorized(REFUSAL))
@@ -158,12 +193,18 @@ def authenticate() -> Caller:
     """The caller of this request; raises Unauthorized for any token that is not entirely in order."""
     if len(request.headers.getlist("Authorization")) > 1 or "," in request.headers.get("Authorization", ""):
         raise Unauthorized("Send one Authorization header.")
+    presented = hashlib.sha256(request.headers.get("Authorization", "").encode()).digest()
+    verified: _Verified = current_app.extensions["propel_verified_tokens"]
+    if claims := verified.get(presented):
+        g.caller = Caller(UUID(claims["sub"]), claims["role"])
+        return g.caller
     try:
         verify_jwt_in_request()
         claims = get_jwt()
     except (JWTExtendedException, pyjwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
         # PyJWT raises plain Python errors for some malformed tokens; a bad token is a 401, never a fault of ours.
         raise Unauthorized(REFUSAL) from error
+    verified.keep(presented, claims)
     g.caller = Caller(UUID(claims["sub"]), claims["role"])
     return g.caller
 

@@ -1,0 +1,464 @@
+"""Access tokens: whatever is forged, broken or void is a 401 at every door, never a fault."""
+
+import base64
+import hmac
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from uuid import UUID
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from flask.testing import FlaskClient
+from jwt.algorithms import OKPAlgorithm
+
+from fleet import auth, auth_state
+from fleet.auth import KeySet
+from fleet.contracts.users import AuthStateChanged
+from fleet.database import transaction
+from fleet.messages import new_id
+from fleet.problems import Unavailable
+from services.points.app import create_app as points_app
+from services.users.app import create_app as users_app
+from tests.signing import TestKey
+from tests.users.answers import alike, refused
+
+ME = UUID("01a20000-0000-7000-8000-00000000000a")
+DOORS = {"users": (users_app, "/api/users/profile/"), "points": (points_app, "/api/points/balance/")}
+REMOVED = object()
+
+
+def b64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def jwk(key: Ed25519PrivateKey, kid: str = TestKey.kid) -> dict[str, str]:
+    x = b64(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+    return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "alg": "EdDSA", "use": "sig"}
+
+
+def signed(header: bytes, payload: bytes, sign: Callable[[bytes], bytes]) -> str:
+    """A token of these very bytes."""
+    text = f"{b64(header)}.{b64(payload)}"
+    return f"{text}.{b64(sign(text.encode()))}"
+
+
+def forged(keys: TestKey) -> dict[str, str]:
+    """Tokens that must not open any door, by what is wrong with them."""
+    right, claims = keys.token(ME), keys.claims(ME)
+    head, body, signature = right.split(".")
+    header = {"alg": "EdDSA", "kid": keys.kid, "typ": auth.TOKEN_TYPE}
+    payload = json.dumps(claims).encode()
+    eve = Ed25519PrivateKey.generate()
+    public = keys.private.public_key()
+    raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    def with_header(sign: Callable[[bytes], bytes] = keys.private.sign, **changes: Any) -> str:
+        changed = {name: value for name, value in (header | changes).items() if value is not REMOVED}
+        return signed(json.dumps(changed).encode(), payload, sign)
+
+    def with_claims(**changes: Any) -> str:
+        changed = {name: value for name, value in (claims | changes).items() if value is not REMOVED}
+        return signed(json.dumps(header).encode(), json.dumps(changed).encode(), keys.private.sign)
+
+    def with_payload(text: str) -> str:
+        return signed(json.dumps(header).encode(), text.encode(), keys.private.sign)
+
+    def hmac_of(secret: bytes) -> Callable[[bytes], bytes]:
+        return lambda text: hmac.new(secret, text, sha256).digest()
+
+    found = {f"alg {alg}": with_header(lambda _: b"", alg=alg) for alg in ("none", "None", "NONE", "nOnE", "")}
+    found |= {
+        "alg none, signed": with_header(alg="none"),
+        "HS256 with the public key, raw": with_header(hmac_of(raw), alg="HS256"),
+        "HS256 with the public key, PEM": with_header(hmac_of(pem), alg="HS256"),
+        "HS256 with the public key, JWK": with_header(hmac_of(json.dumps(jwk(keys.private)).encode()), alg="HS256"),
+        "HS256 with nothing": with_header(hmac_of(b""), alg="HS256"),
+        "another key under our kid": with_header(eve.sign),
+        "embedded jwk": with_header(eve.sign, jwk=jwk(eve, "eve"), kid="eve"),
+        "embedded jwk under our kid": with_header(eve.sign, jwk=jwk(eve)),
+        "jku": with_header(eve.sign, jku="http://127.0.0.1:1/jwks.json", kid="eve"),
+        "x5u": with_header(eve.sign, x5u="http://127.0.0.1:1/x.pem"),
+        "crit, rightly signed": with_header(crit=["exp"]),
+        "crit unknown": with_header(crit=["x"], x=1),
+        "crit empty": with_header(crit=[]),
+        "ES256, zero signature": with_header(lambda _: bytes(64), alg="ES256"),
+        "ES256": jwt.encode(
+            claims, ec.generate_private_key(ec.SECP256R1()), "ES256", headers=header | {"alg": "ES256"}
+        ),
+        "RS256": jwt.encode(claims, rsa.generate_private_key(65537, 2048), "RS256", headers=header | {"alg": "RS256"}),
+        "alg ed25519 by another name": with_header(alg="Ed25519"),
+        "alg missing": with_header(alg=REMOVED),
+        "alg a list": with_header(alg=["EdDSA"]),
+        "alg null": with_header(alg=None),
+        "b64 false": with_header(b64=False),
+        "zero signature": f"{head}.{body}.{b64(bytes(64))}",
+        "stripped signature": f"{head}.{body}.",
+        "two parts": f"{head}.{body}",
+        "four parts": f"{right}.{signature}",
+        "five parts": f"{right}..",
+        "one part": head,
+        "dots only": "..",
+        "short signature": right[:-8],
+        "long signature": right + "AAAA",
+        "another payload": f"{head}.{keys.token(new_id(), 'admin').split('.')[1]}.{signature}",
+        "padded": right + "=",
+        "padded payload": f"{head}.{body}=.{signature}",
+        "a foreign character": right[:-4] + "!" + right[-4:],
+        "not URL-safe": f"{head}.{body}.{signature[:-1]}+",
+        "a space inside": f"{head}. {body}.{signature}",
+        "not ASCII": "é.é.é",
+        "null": "null",
+        "JSON": '{"sub":"me"}',
+        "a megabyte": "a" * 2**20,
+        "a megabyte of dots": "." * 2**20,
+        "a megabyte in the header": with_header(pad="a" * 2**20)[:-4],
+        "header no JSON": signed(b"{", payload, keys.private.sign),
+        "header a list": signed(b"[]", payload, keys.private.sign),
+        "header null": signed(b"null", payload, keys.private.sign),
+        "header not UTF-8": signed(b"\xff\xfe", payload, keys.private.sign),
+        "header deep": signed(b"[" * 100_000, payload, keys.private.sign),
+        "header duplicate keys": signed(
+            b'{"alg":"none","alg":"EdDSA","kid":"test-key","typ":"at+jwt"}', payload, eve.sign
+        ),
+        "payload no JSON": with_payload("{"),
+        "payload a list": with_payload("[]"),
+        "payload a number": with_payload("5"),
+        "payload null": with_payload("null"),
+        "payload deep": with_payload('{"a":' * 50_000),
+        "payload empty": with_payload(""),
+        "payload duplicate keys": signed(json.dumps(header).encode(), b'{"sub":"x",' + payload[1:], eve.sign),
+    }
+    kids = [REMOVED, None, "", 5, ["test-key"], {}, "unknown", "../../../etc/passwd", "' OR '1'='1", "test-key\x00"]
+    kids += ["TEST-KEY", " test-key", "x" * 100_000, "http://127.0.0.1:1/", "é"]
+    found |= {f"kid {kid!r}"[:40]: with_header(kid=kid) for kid in kids}
+    found |= {
+        f"typ {typ!r}": with_header(typ=typ) for typ in (REMOVED, None, "JWT", "at+JWT", "rt+jwt", "", 5, ["at+jwt"])
+    }
+    numbers: list[Any] = [
+        REMOVED,
+        None,
+        "",
+        "5",
+        str(claims["exp"]),
+        float(claims["exp"]),
+        True,
+        -1,
+        [],
+        {},
+        2**63,
+        1e300,
+    ]
+    found |= {f"exp {value!r}": with_claims(exp=value) for value in [*numbers, claims["iat"] - 60, 0]}
+    found |= {f"nbf {value!r}": with_claims(nbf=value) for value in [*numbers[:5], True, claims["exp"] + 60]}
+    found |= {f"iat {value!r}": with_claims(iat=value) for value in [*numbers[:5], True, claims["exp"] + 60]}
+    found |= {f"sv {value!r}": with_claims(sv=value) for value in [REMOVED, None, "1", 1.0, True, -1, [], 2**63]}
+    for name in ("exp", "nbf", "iat", "sv"):
+        for text in ("NaN", "Infinity", "-Infinity", "1e999", "9" * 400):
+            found[f"{name} {text[:10]}"] = with_payload(
+                json.dumps(claims | {name: 0}).replace(f'"{name}": 0', f'"{name}": {text}')
+            )
+    for value in (REMOVED, None, "", "propel", "propel-api ", ["other"], [], {}, 5):
+        found[f"aud {value!r}"] = with_claims(aud=value)
+    for value in (REMOVED, None, "", "propel", "propel-users ", ["propel-users"], 5):
+        found[f"iss {value!r}"] = with_claims(iss=value)
+    subjects = [
+        REMOVED,
+        None,
+        "",
+        "points",
+        "admin",
+        5,
+        [str(ME)],
+        str(ME).upper(),
+        f"{{{ME}}}",
+        ME.hex,
+        f"urn:uuid:{ME}",
+    ]
+    found |= {f"sub {value!r}": with_claims(sub=value) for value in [*subjects, "' OR 1=1", "\x00", f"{ME}\n"]}
+    found |= {f"role {value!r}": with_claims(role=value) for value in (REMOVED, None, 5, ["admin"], {"admin": True})}
+    found |= {f"type {value!r}": with_claims(type=value) for value in ("refresh", "", None, "svc", 5, ["access"])}
+    return found
+
+
+@pytest.fixture(params=DOORS)
+def door(request, on, keys) -> Callable[..., Any]:
+    """`door(Authorization="Bearer ...")` asks for something closed, at users and at points."""
+    make, path = DOORS[request.param]
+    on(request.param)
+    app = make(keys=keys)
+
+    def knock(authorization: str | None = None, **options: Any) -> Any:
+        headers = [("Authorization", authorization)] if authorization is not None else []
+        return app.test_client().get(path, headers=headers + options.pop("more", []), **options)
+
+    knock.path = path  # type: ignore[attr-defined]
+    knock.opened = 404 if request.param == "users" else 200  # type: ignore[attr-defined]
+    return knock
+
+
+def test_a_right_token_opens_the_door(door, keys):
+    """Without this the tests below would pass at a door that is nailed up. (users knows nobody of this id: 404.)"""
+    assert door(f"Bearer {keys.token(ME)}").status_code == door.opened
+    assert door(f"Bearer {keys.token(ME, aud=['other', auth.AUDIENCE])}").status_code == door.opened
+
+
+def test_no_forged_or_broken_token_does(door, keys):
+    tokens = forged(keys)
+    assert len(tokens) > 40
+    answers = {what: door(f"Bearer {token}".encode().decode("latin-1")) for what, token in tokens.items()}
+    assert {what: answer.status_code for what, answer in answers.items() if answer.status_code != 401} == {}
+    for answer in answers.values():
+        refused(answer, 401, "unauthorized")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "bearer {}",
+        "BEARER {}",
+        "Basic {}",
+        "Token {}",
+        "{}",
+        "Bearer {} {}",
+        "Bearer {}, Bearer {}",
+        "Basic eDp4, Bearer {}",
+        ",",
+        "Bearer,{}",
+        "Bearer\t",
+        'Bearer "{}"',
+        "Bearer Bearer {}",
+    ],
+)
+def test_no_other_header_does(authorization, door, keys):
+    given = None if authorization is None else authorization.replace("{}", keys.token(ME))
+    refused(door(given), 401, "unauthorized")
+
+
+def test_two_headers_do_not(door, keys):
+    right = f"Bearer {keys.token(ME)}"
+    refused(door(right, more=[("Authorization", right)]), 401, "unauthorized")
+    refused(door("Basic eDp4", more=[("Authorization", right)]), 401, "unauthorized")
+
+
+def test_a_token_elsewhere_does_not(door, keys):
+    token = keys.token(ME)
+    for name in ("access_token", "jwt", "token"):
+        refused(door(query_string={name: token}), 401, "unauthorized")
+    refused(door(more=[("Cookie", f"access_token_cookie={token}")]), 401, "unauthorized")
+    refused(door(more=[("X-Authorization", f"Bearer {token}")]), 401, "unauthorized")
+
+
+def test_a_clock_may_be_ten_seconds_off_and_no_more(door, keys):
+    second = int(time.time())
+    for late, early in ((second - 5, second + 5),):
+        assert door(f"Bearer {keys.token(ME, exp=late)}").status_code == door.opened
+        assert door(f"Bearer {keys.token(ME, nbf=early, iat=early)}").status_code == door.opened
+    refused(door(f"Bearer {keys.token(ME, exp=second - 11)}"), 401)
+    refused(door(f"Bearer {keys.token(ME, nbf=second + 30)}"), 401)
+
+
+def keep(version: int) -> None:
+    with transaction() as session:
+        auth_state.keep(session, AuthStateChanged(ME, version, "student", "active"))
+
+
+class TestRevocation:
+    def test_an_old_token_is_refused_within_two_seconds(self, door, keys):
+        old, new = f"Bearer {keys.token(ME)}", f"Bearer {keys.token(ME, sv=2)}"
+        assert door(old).status_code == door.opened
+        keep(2)
+        deadline = time.monotonic() + 2
+        while door(old).status_code != 401:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert door(new).status_code == door.opened
+
+    def test_an_older_word_that_comes_late_revives_nothing(self, door, keys):
+        keep(3)
+        keep(2)
+        refused(door(f"Bearer {keys.token(ME, sv=2)}"), 401, "unauthorized")
+
+    def test_who_was_not_seen_lately_is_refused_at_once(self, door, keys):
+        keep(5)
+        for version in (1, 2, 3, 4):
+            refused(door(f"Bearer {keys.token(ME, sv=version)}"), 401)
+        assert door(f"Bearer {keys.token(ME, sv=5)}").status_code == door.opened
+
+    def test_it_concerns_one_member(self, door, keys):
+        keep(5)
+        assert door(f"Bearer {keys.token(new_id())}").status_code == door.opened
+
+    def test_a_void_token_sounds_like_a_forged_one(self, door, keys):
+        keep(5)
+        eve = TestKey()
+        answers = [door(f"Bearer {key.token(ME)}") for key in (keys, eve)]
+        assert alike(answers[0]) == alike(answers[1])
+
+    def test_the_cache_stays_small(self, on, keys, monkeypatch):
+        on("points")
+        client = points_app(keys=keys).test_client()
+        made = []
+        real = auth._StateCache.minimum
+        monkeypatch.setattr(auth._StateCache, "minimum", lambda cache, id_: made.append(cache) or real(cache, id_))
+        client.get("/api/points/balance/", headers=keys.bearer(ME))
+        made[0]._found.update({str(number): (0.0, 0) for number in range(10_001)})
+        client.get("/api/points/balance/", headers=keys.bearer(new_id()))
+        assert len(made[0]._found) == 1
+
+
+class KeyServer:
+    """users' key set over HTTP, counting how often it is asked."""
+
+    def __init__(self) -> None:
+        self.key = Ed25519PrivateKey.generate()
+        self.asked = 0
+        self.document: Any = {"keys": [jwk(self.key, "first")]}
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked += 1
+                body = outer.document if isinstance(outer.document, bytes) else json.dumps(outer.document).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_arguments: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/.well-known/jwks.json"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    def stop(self) -> None:
+        if self.thread.is_alive():
+            self.server.shutdown()
+            self.thread.join()
+            self.server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[KeyServer]:
+    made = KeyServer()
+    yield made
+    made.stop()
+
+
+def later(found: KeySet, seconds: float) -> None:
+    """So many seconds pass for this key set."""
+    found._fetched -= seconds
+
+
+class TestKeySets:
+    def test_keys_are_fetched_once(self, server):
+        found = KeySet(server.url)
+        assert {found.get("first").public_bytes_raw() for _ in range(20)} == {
+            server.key.public_key().public_bytes_raw()
+        }
+        assert server.asked == 1
+
+    def test_unknown_kids_cause_one_fetch_in_thirty_seconds(self, server):
+        found = KeySet(server.url)
+        assert found.get("first")
+        with ThreadPoolExecutor(20) as pool:
+            assert set(pool.map(found.get, [f"unknown {number}" for number in range(200)])) == {None}
+            assert server.asked == 1
+            later(found, 29)
+            assert set(pool.map(found.get, [f"other {number}" for number in range(200)])) == {None}
+            assert server.asked == 1
+            later(found, 2)
+            assert set(pool.map(found.get, [f"third {number}" for number in range(200)])) == {None}
+        assert server.asked == 2
+
+    def test_a_new_key_is_found_and_an_old_one_goes(self, server):
+        found = KeySet(server.url)
+        found.get("first")
+        server.document = {"keys": [jwk(Ed25519PrivateKey.generate(), "second")]}
+        later(found, 31)
+        assert found.get("second")
+        assert found.get("first") is None
+
+    def test_known_keys_go_on_when_users_is_away(self, server):
+        found = KeySet(server.url)
+        found.get("first")
+        server.stop()
+        later(found, 31)
+        assert found.get("unknown") is None
+        assert found.get("first")
+
+    def test_a_service_that_starts_before_users_finds_it_later(self, server):
+        right, server.document = server.document, b"502 Bad Gateway"
+        found = KeySet(server.url)
+        with pytest.raises(Unavailable):
+            found.get("first")
+        server.document = right
+        later(found, 1.1)
+        assert found.get("first")
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            b"",
+            b"no JSON",
+            b"\xff",
+            b"[]",
+            b"null",
+            b"{}",
+            b'{"keys": null}',
+            b'{"keys": [5]}',
+            b'{"keys": [{}]}',
+            b'{"keys": [{"kty": "OKP", "kid": "x"}]}',
+            b'{"keys": [{"kty": "RSA", "kid": "x", "n": "AQAB", "e": "AQAB"}]}',
+            b'{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "x"}]}',
+            b'{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": 5, "kid": "x"}]}',
+        ],
+    )
+    def test_a_broken_document_changes_nothing(self, document, server):
+        found = KeySet(server.url)
+        found.get("first")
+        server.document = document
+        later(found, 31)
+        assert found.get("unknown") is None
+        assert found.get("first")
+
+    def test_a_token_of_users_opens_points_by_the_published_key(self, server, on, signing_key, monkeypatch):
+        """Both as they run: users signs and publishes, points fetches and verifies."""
+        monkeypatch.setenv("USERS_JWT_KEY_FILE", str(signing_key))
+        on("users")
+        client: FlaskClient = users_app().test_client()
+        made = {"username": "ada", "email": "ada@example.org", "password": "correct horse battery"}
+        access = client.post("/api/users/register/", json=made).json["tokens"]["access"]
+        server.document = client.get("/.well-known/jwks.json").json
+        monkeypatch.setenv("JWKS_URL", server.url)
+        on("points")
+        points = points_app().test_client()
+        for _ in range(3):
+            answer = points.get("/api/points/balance/", headers={"Authorization": f"Bearer {access}"})
+            assert answer.status_code == 200
+        assert server.asked == 1
+        refused(points.get("/api/points/balance/", headers=TestKey().bearer(ME)), 401)
+
+    def test_a_key_of_the_document_is_the_public_half_only(self, server):
+        document = server.document["keys"][0]
+        assert isinstance(OKPAlgorithm.from_jwk(document), type(server.key.public_key()))
+        private = server.key.private_bytes(Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
+        assert b64(private) not in json.dumps(document)
