@@ -7,8 +7,7 @@ its row taken, changes nothing and is acknowledged.
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid, func
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid, func, text
 from sqlalchemy.orm import Session
 
 from fleet.database import fleet_metadata
@@ -22,6 +21,11 @@ inbox = Table(
     Index("ix_inbox_received_at", "received_at"),
 )
 
+_TAKE = text(
+    "INSERT INTO inbox (consumer, message_id) SELECT :consumer, unnest(CAST(:ids AS uuid[]))"
+    " ON CONFLICT DO NOTHING RETURNING message_id"
+).columns(message_id=Uuid)
+
 
 def take(session: Session, consumer: str, message_ids: Sequence[UUID]) -> set[UUID]:
     """Mark the messages as applied by `consumer` and return those that were not yet: only these may have effects.
@@ -29,8 +33,7 @@ def take(session: Session, consumer: str, message_ids: Sequence[UUID]) -> set[UU
     A concurrent transaction that took the same id is waited for. Ids are inserted in order, so that two batches which
     share messages cannot wait for one another.
     """
-    rows = [{"consumer": consumer, "message_id": message_id} for message_id in sorted(set(message_ids))]
-    if not rows:
+    if not message_ids:
         return set()
-    statement = insert(inbox).values(rows).on_conflict_do_nothing().returning(inbox.c.message_id)
-    return set(session.scalars(statement))
+    ids = [str(message_id) for message_id in sorted(set(message_ids))]
+    return set(session.scalars(_TAKE, {"consumer": consumer, "ids": ids}))

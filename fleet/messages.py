@@ -5,7 +5,7 @@ and every inbox would drop new messages as duplicates. `sequence` is the version
 ignore events older than what they hold.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -77,7 +77,8 @@ def encode(envelope: Envelope[Any]) -> bytes:
         "time": envelope.time.isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         "dataschema": f"propel:{envelope.type}",
-        "data": _plain(envelope.data),
+        # orjson writes dataclasses by itself, many times faster than dataclasses.asdict would copy them.
+        "data": envelope.data,
     }
     if envelope.subject is not None:
         body["subject"] = envelope.subject
@@ -88,13 +89,9 @@ def encode(envelope: Envelope[Any]) -> bytes:
     return orjson.dumps(body, option=orjson.OPT_UTC_Z)
 
 
-def _plain(data: Any) -> Any:
-    return data if isinstance(data, dict) else asdict(data)
-
-
 def to_json(data: Any) -> Any:
     """A message object as plain JSON values, as a subscriber receives it."""
-    return orjson.loads(orjson.dumps(_plain(data), option=orjson.OPT_UTC_Z))
+    return orjson.loads(orjson.dumps(data, option=orjson.OPT_UTC_Z))
 
 
 def decode(body: bytes) -> Envelope[Any]:

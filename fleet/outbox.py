@@ -4,6 +4,8 @@ Rows exist if and only if their transaction committed, so there is never an effe
 without its effect. The relay deletes a row once the broker has confirmed it: what remains *is* the list of what is owed.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,7 @@ from sqlalchemy import (
     Uuid,
     func,
     insert,
+    text,
 )
 from sqlalchemy.orm import Session
 
@@ -63,6 +66,58 @@ def _insert(session: Session, envelope: Envelope[Any], exchange: str, *, mandato
             "body": encode(envelope),
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One of many messages to record at once; `cause` is the envelope it follows from."""
+
+    message: Any
+    subject: str | UUID
+    sequence: int
+    cause: Envelope[Any]
+
+
+_INSERT_ALL = text(
+    "INSERT INTO outbox (message_id, exchange, routing_key, mandatory, body)"
+    " SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:exchanges AS text[]), CAST(:keys AS text[]),"
+    " CAST(:mandatory AS boolean[]), CAST(:bodies AS bytea[]))"
+)
+
+
+def _insert_all(session: Session, envelopes: Sequence[Envelope[Any]], exchange: str, *, mandatory: bool | None) -> None:
+    """One statement for many rows; `mandatory` None: an event's is looked up by its type."""
+    if not session.info.get("transaction"):
+        raise NotInTransaction("record messages inside `with transaction() as session`")
+    if not envelopes:
+        return
+    session.execute(
+        _INSERT_ALL,
+        {
+            "ids": [str(envelope.id) for envelope in envelopes],
+            "exchanges": [exchange] * len(envelopes),
+            "keys": [envelope.type for envelope in envelopes],
+            "mandatory": [topology.is_heard(e.type) if mandatory is None else mandatory for e in envelopes],
+            "bodies": [encode(envelope) for envelope in envelopes],
+        },
+    )
+
+
+def record_all(session: Session, entries: Sequence[Entry], *, source: str) -> None:
+    """Record many events at once, each as `record` would in the handler of its cause."""
+    envelopes = [
+        envelope_for(
+            entry.message,
+            source=source,
+            subject=str(entry.subject),
+            sequence=entry.sequence,
+            correlation_id=entry.cause.correlation_id or str(entry.cause.id),
+            causation_id=str(entry.cause.id),
+            traceparent=entry.cause.traceparent,
+        )
+        for entry in entries
+    ]
+    _insert_all(session, envelopes, topology.EVENTS, mandatory=None)
 
 
 def record(
@@ -116,6 +171,6 @@ def reply_envelope(
     )
 
 
-def record_reply(session: Session, envelope: Envelope[Reply]) -> None:
-    """Record a reply in the transaction whose outcome it tells."""
-    _insert(session, envelope, topology.REPLIES, mandatory=True, ttl_ms=None)
+def record_replies(session: Session, envelopes: Sequence[Envelope[Reply]]) -> None:
+    """Record replies in the transaction whose outcomes they tell."""
+    _insert_all(session, envelopes, topology.REPLIES, mandatory=True)

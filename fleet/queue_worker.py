@@ -55,6 +55,11 @@ class QueueWorker:
         self._fast = False
         self._clean = 0
 
+    @property
+    def prefetch(self) -> int:
+        """How many may be unacknowledged: the batch that is being applied, and the next one already here."""
+        return self.batch * 2 if self.batch > 1 else 1
+
     # In the I/O thread
 
     def begin(self, channel: Any) -> None:
@@ -88,7 +93,7 @@ class QueueWorker:
         channel = self._channel
         if not channel.is_open:
             return
-        channel.basic_cancel(self._tag, callback=lambda _frame: self._consume(self.batch))
+        channel.basic_cancel(self._tag, callback=lambda _frame: self._consume(self.prefetch))
 
     # In the worker thread
 
@@ -180,20 +185,39 @@ class QueueWorker:
         envelopes = {d.envelope.id: d.envelope for d in group if d.envelope}
         with transaction() as session:
             fresh = inbox.take(session, self.queue, list(envelopes))
-            for envelope in envelopes.values():
-                if envelope.id in fresh:
-                    with _context_of(envelope):
-                        self._handle(session, envelope)
+            replies: list[Envelope[Reply]] = []
+            for waiting in self._groups([e for e in envelopes.values() if e.id in fresh]):
+                replies += self._handle(session, waiting)
+            outbox.record_replies(session, replies)
 
-    def _handle(self, session: Any, envelope: Envelope[Any]) -> None:
-        if isinstance(envelope.data, Reply):
-            asking.keep_reply(session, envelope)
-            if self.consumer.subscriptions.on_reply:
-                self.consumer.subscriptions.on_reply(session, envelope)
-            return
-        result = self.consumer.subscriptions.handlers[envelope.type](session, envelope)
-        if envelope.reply_to:
-            outbox.record_reply(session, outbox.reply_envelope(self.consumer.service, envelope, result=result))
+    def _groups(self, envelopes: list[Envelope[Any]]) -> list[list[Envelope[Any]]]:
+        """What is handled in one call: all of a type that has a handler for many, every other message by itself."""
+        groups: dict[Any, list[Envelope[Any]]] = {}
+        for envelope in envelopes:
+            alone = len(envelopes) == 1 or envelope.type not in self.consumer.subscriptions.together
+            groups.setdefault(envelope.id if alone else envelope.type, []).append(envelope)
+        return list(groups.values())
+
+    def _handle(self, session: Any, waiting: list[Envelope[Any]]) -> list[Envelope[Reply]]:
+        """Call the handler; the replies that are awaited."""
+        subscriptions, service = self.consumer.subscriptions, self.consumer.service
+        if len(waiting) > 1:
+            replies = []
+            for envelope, result in zip(waiting, subscriptions.together[waiting[0].type](session, waiting), strict=True):
+                refusal = result.to_dict() if isinstance(result, Problem) else None
+                if envelope.reply_to:
+                    answer = None if refusal else result
+                    replies.append(outbox.reply_envelope(service, envelope, result=answer, problem=refusal))
+            return replies
+        [envelope] = waiting
+        with _context_of(envelope):
+            if isinstance(envelope.data, Reply):
+                asking.keep_reply(session, envelope)
+                if subscriptions.on_reply:
+                    subscriptions.on_reply(session, envelope)
+                return []
+            result = subscriptions.handlers[envelope.type](session, envelope)
+        return [outbox.reply_envelope(service, envelope, result=result)] if envelope.reply_to else []
 
     def _refuse(self, delivery: Delivery, error: Exception) -> None:
         """What to do with a single message that could not be applied."""
@@ -212,7 +236,7 @@ class QueueWorker:
             with transaction() as session:
                 if inbox.take(session, self.queue, [envelope.id]) and envelope.reply_to:
                     reply = outbox.reply_envelope(self.consumer.service, envelope, problem=problem.to_dict())
-                    outbox.record_reply(session, reply)
+                    outbox.record_replies(session, [reply])
         except Exception as error:
             # Not even the refusal could be recorded (the database went away just now): the message comes again.
             self._retry(delivery, envelope, error)

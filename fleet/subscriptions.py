@@ -24,6 +24,8 @@ class Subscriptions:
     def __init__(self, service: str) -> None:
         self.service = service
         self.handlers: dict[str, Handler] = {}
+        # Types whose waiting messages are handled all at once; the single handler stays for what must go alone.
+        self.together: dict[str, Handler] = {}
         # Called for each reply that arrives, beside the row in `answers`; the bot finishes its deferred answers here.
         self.on_reply: Handler | None = None
 
@@ -41,6 +43,22 @@ class Subscriptions:
             if contract.type in self.handlers:
                 raise TypeError(f"{contract.type} already has a handler")
             self.handlers[contract.type] = handler
+            return handler
+
+        return declare
+
+    def handles_together(self, message: type) -> Callable[[Handler], Handler]:
+        """Declare the function as the handler of many waiting `message`s at once, beside the handler of a single one.
+
+        It is called with the session and a list of envelopes and returns, in the same order, for each its answer, or
+        the Problem that refuses it. What it raises fails them all, and each is then handled alone.
+        """
+        type_ = contract_of(message).type
+
+        def declare(handler: Handler) -> Handler:
+            if type_ not in self.handlers:
+                raise TypeError(f"{type_} needs a handler of single messages first")
+            self.together[type_] = handler
             return handler
 
         return declare

@@ -33,7 +33,18 @@ DELIVERY_LIMIT = 20
 # Which events each service hears. The subscriptions are checked against this list when a consumer starts.
 HEARS: dict[str, tuple[str, ...]] = {
     "users": (),
-    "points": ("users.user_registered.v1", "users.user_updated.v1", "users.auth_state_changed.v1"),
+    "points": (
+        "users.user_registered.v1",
+        "users.user_updated.v1",
+        "users.auth_state_changed.v1",
+        "users.discord_linked.v1",
+        "users.accounts_merged.v1",
+        "users.discord_unlinked.v1",
+        "rewards.reward_redeemed.v1",
+        "rewards.redemption_decided.v1",
+        "rewards.redemption_fulfilled.v1",
+        "reviews.session_completed.v1",
+    ),
     "rewards": ("users.auth_state_changed.v1",),
     "reviews": ("users.auth_state_changed.v1",),
     "bot": (),

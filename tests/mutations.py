@@ -58,8 +58,8 @@ MUTATIONS = [
     Mutation(
         "row lock on the balance",
         "services/points/ledger.py",
-        "statement.with_for_update().execution_options",
-        "statement.execution_options",
+        "    .with_for_update(of=Balance)\n",
+        "",
         test("tests/points/test_ledger.py::test_two_awards_at_once_both_count"),
     ),
     Mutation(

@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: python -m deploy.local up | down | restart | status | logs | reset | admin."""
+"""The commands behind the Makefile: python -m deploy.local up | down | restart | status | logs | reset | admin | verify."""
 
 import argparse
 import json
@@ -113,6 +113,16 @@ def admin(username: str, email: str, password: str) -> int:
     return subprocess.run(job.command, env=dict(job.environment), cwd=ROOT, check=False).returncode
 
 
+def verify() -> int:
+    """Compare every projection of points with its transfers, in the running fleet; 1 when something differs."""
+    ports = recorded_ports()
+    if not ports or not is_supervised():
+        raise Failed("the fleet is not running: start it with `make up` first")
+    command = [sys.executable, "-m", "services.points.verify"]
+    environment = dict(Fleet(ports).environment("points"))
+    return subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
+
+
 def _ask_password() -> str:
     import getpass
 
@@ -126,7 +136,7 @@ def main() -> int:
     tidy_environment()
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("up", "down", "restart", "reset"):
+    for name in ("up", "down", "restart", "reset", "verify"):
         commands.add_parser(name)
     commands.add_parser("status").add_argument("--json", action="store_true")
     commands.add_parser("logs").add_argument("service", nargs="?", default="")
@@ -134,7 +144,13 @@ def main() -> int:
     for name in ("username", "email", "password"):
         adding.add_argument(f"--{name}", default="")
     given = parser.parse_args()
-    plain: dict[str, Callable[[], int]] = {"up": up, "down": down, "restart": restart, "reset": reset}
+    plain: dict[str, Callable[[], int]] = {
+        "up": up,
+        "down": down,
+        "restart": restart,
+        "reset": reset,
+        "verify": verify,
+    }
     try:
         if given.command in compose.COMMANDS and compose.in_charge(given.command, is_supervised()):
             compose.run(given.command, *([given.service] if getattr(given, "service", "") else []))

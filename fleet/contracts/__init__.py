@@ -78,6 +78,19 @@ def contract_of(message: Any) -> Contract:
 
 
 # Every owner's module declares on import; the list below is the fleet's dictionary.
-from fleet.contracts import bot, points, users  # noqa: E402
+from fleet.contracts import bot, points, reviews, rewards, users  # noqa: E402
 
-__all__ = ["Contract", "bot", "by_class", "by_type", "command", "contract_of", "event", "points", "question", "users"]
+__all__ = [
+    "Contract",
+    "bot",
+    "by_class",
+    "by_type",
+    "command",
+    "contract_of",
+    "event",
+    "points",
+    "question",
+    "reviews",
+    "rewards",
+    "users",
+]

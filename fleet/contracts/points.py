@@ -6,6 +6,22 @@ from typing import Literal
 from uuid import UUID
 
 from fleet.contracts import command, event, question
+from fleet.contracts.points_submissions import (  # noqa: F401 this module names all of points
+    Attachment,
+    CheckinOutcome,
+    DecideSubmission,
+    EvidenceStatus,
+    GetSubmissions,
+    RedeemCheckin,
+    SubmissionDecided,
+    SubmissionEntry,
+    SubmissionOutcome,
+    SubmissionReceived,
+    Submissions,
+    SubmissionStatus,
+    Submit,
+    WithdrawSubmission,
+)
 
 Period = Literal["all_time", "weekly", "monthly"]
 
@@ -51,7 +67,7 @@ class ActivityLogged:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a member stands. `rank` is null for who is not a student or has never earned."""
+    """Where a member stands. `rank` is null for who is not a student."""
 
     available: int
     reserved: int
@@ -149,7 +165,7 @@ class OwnPlace:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """A page of the board; `me` is null for who is not a student or has no points in the period."""
+    """A page of the board; `me` is null for who is not a student."""
 
     period: Period
     items: list[Place]
@@ -184,3 +200,157 @@ class GetStreak:
     """How many days in a row has this member earned something?"""
 
     member_id: UUID
+
+
+# --- corrections, holds, merges
+
+
+@event("points.points_adjusted.v1", public=True)
+@dataclass(frozen=True)
+class PointsAdjusted:
+    """Points were corrected: `points` were added, or, negative, taken. A reversal names the transfer that it undoes.
+    Subject: the member; `sequence`: the version of their balance."""
+
+    member_id: UUID
+    transfer_id: UUID
+    kind: Literal["adjustment", "reversal"]
+    points: int
+    occurred_at: datetime
+    available: int
+    lifetime: int
+    reversed_transfer_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class AdjustmentOutcome:
+    """What became of an AdjustPoints; `pending`: it waits for a second admin."""
+
+    status: Literal["applied", "pending"]
+    adjustment_id: UUID
+    points: int
+    available: int
+    lifetime: int
+
+
+@command("points.adjust_points.v1", senders=("bot",), answer=AdjustmentOutcome)
+@dataclass(frozen=True)
+class AdjustPoints:
+    """An admin corrects a member's points from Discord: at most 500 a command and 5,000 a day, up or down."""
+
+    actor_member_id: UUID
+    member_id: UUID
+    points: int
+    reason: str
+
+
+@command("points.place_hold.v1", senders=("rewards",))
+@dataclass(frozen=True)
+class PlaceHold:
+    """Reserve the points of a redemption. Answered by PointsHeld or HoldRefused; a redemption that is known already, by
+    the event of its present state."""
+
+    redemption_id: UUID
+    member_id: UUID
+    points: int
+    min_lifetime_points: int | None = None
+
+
+@command("points.capture_hold.v1", senders=("rewards",))
+@dataclass(frozen=True)
+class CaptureHold:
+    """Spend the points of a hold. Cannot be refused: the hold has reserved them."""
+
+    redemption_id: UUID
+
+
+@command("points.release_hold.v1", senders=("rewards",))
+@dataclass(frozen=True)
+class ReleaseHold:
+    """Give the points of a hold back. It may come before the hold: then the hold will never be, and so it names the member."""
+
+    redemption_id: UUID
+    member_id: UUID
+
+
+@command("points.refund.v1", senders=("rewards",))
+@dataclass(frozen=True)
+class Refund:
+    """Give back spent points, once, at most what the redemption cost. `reason` is a code, no free text."""
+
+    redemption_id: UUID
+    points: int
+    reason: str
+
+
+@event("points.points_held.v1")
+@dataclass(frozen=True)
+class PointsHeld:
+    """The points of a redemption are reserved. Subject of all events of holds: the member; `sequence`: the version of
+    their balance, to which `available` and `lifetime` belong."""
+
+    redemption_id: UUID
+    member_id: UUID
+    points: int
+    available: int
+    lifetime: int
+
+
+@event("points.hold_refused.v1")
+@dataclass(frozen=True)
+class HoldRefused:
+    """The points of a redemption were not reserved, and will not be."""
+
+    redemption_id: UUID
+    member_id: UUID
+    points: int
+    reason: Literal["insufficient-points", "suspended", "locked"]
+    available: int
+    lifetime: int
+
+
+@event("points.hold_captured.v1")
+@dataclass(frozen=True)
+class HoldCaptured:
+    """The points of a redemption are spent."""
+
+    redemption_id: UUID
+    member_id: UUID
+    points: int
+    available: int
+    lifetime: int
+
+
+@event("points.hold_released.v1")
+@dataclass(frozen=True)
+class HoldReleased:
+    """Nothing is reserved for the redemption any more; `points` were given back: 0 when its hold never was."""
+
+    redemption_id: UUID
+    member_id: UUID
+    points: int
+    available: int
+    lifetime: int
+
+
+@event("points.points_refunded.v1")
+@dataclass(frozen=True)
+class PointsRefunded:
+    """Spent points were given back."""
+
+    redemption_id: UUID
+    member_id: UUID
+    points: int
+    reason: str
+    available: int
+    lifetime: int
+
+
+@event("points.balance_joined.v1")
+@dataclass(frozen=True)
+class BalanceJoined:
+    """A member's balance is another one although no points moved: a merge brought a second ledger, or an unlink opened an
+    empty one."""
+
+    member_id: UUID
+    available: int
+    lifetime: int

@@ -59,3 +59,40 @@ class AuthStateChanged:
     role: Role
     status: Status
     suspended_until: datetime | None = None
+
+
+@event("users.discord_linked.v1", public=True)
+@dataclass(frozen=True)
+class DiscordLinked:
+    """A Discord-born member belongs to a web member from now on. Sent with AccountsMerged, under the same `link_version`.
+
+    `link_version` counts the changes of the Discord-born member's link (linked, unlinked, linked again ...) from 1 and
+    without gaps: a consumer applies them in this order, whatever the order in which they arrive.
+    """
+
+    member_id: UUID
+    discord_born_id: UUID
+    link_version: int
+
+
+@event("users.accounts_merged.v1", public=True)
+@dataclass(frozen=True)
+class AccountsMerged:
+    """All that belonged to `old_id` belongs to `new_id`, and what still carries the old id is meant for the new one.
+
+    `link_version` as in DiscordLinked, of the Discord-born member `old_id`.
+    """
+
+    old_id: UUID
+    new_id: UUID
+    link_version: int
+
+
+@event("users.discord_unlinked.v1", public=True)
+@dataclass(frozen=True)
+class DiscordUnlinked:
+    """The link is over: what was earned stays with the web member, and the Discord-born one begins anew with nothing."""
+
+    member_id: UUID
+    discord_born_id: UUID
+    link_version: int

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, literal, select, tuple_
+from sqlalchemy import and_, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from fleet import auth_state, paging
@@ -19,12 +19,16 @@ from services.points.models import TransferNote as Note
 
 
 def _log() -> Any:
-    """The receipts: every movement in or out of what is available, with its activity and note."""
+    """The receipts: every movement in or out of what is available, with its activity and note.
+
+    A capture moves points on from reserved; the hold before it is the receipt.
+    """
     return (
         select(Transfer, ActivityType.name.label("name"), Note.details.label("details"))
         .join(Ledger, Ledger.id == Transfer.ledger_id)
         .outerjoin(ActivityType, ActivityType.code == Transfer.activity)
         .outerjoin(Note, Note.transfer_id == Transfer.id)
+        .where(or_(Transfer.debit == "available", Transfer.credit == "available"))
     )
 
 

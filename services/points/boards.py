@@ -1,14 +1,14 @@
 """The boards behind the leaderboard: every member's points for all time, for each week and for each month."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.points.calendar import month_of, programme_day, week_of
-from services.points.models import Member, Score
+from services.points.models import Member
 
 ALL_TIME = "all_time"
 
@@ -28,25 +28,38 @@ def is_on_boards(member: Member) -> bool:
     return member.show_in_leaderboard and member.role == "student" and member.display_name is not None
 
 
-def add(session: Session, member_id: UUID, points: int, occurred_at: datetime) -> None:
-    """Add points to the member's three boards of that moment. Their balance must be locked.
+# Rows are taken in the order of the primary key, so that two transactions cannot wait for one another's.
+_ADD = text(
+    "INSERT INTO scores AS s (board, member_id, points, reached_at, shown)"
+    " SELECT u.board, u.member_id, u.points, u.at, m.show_in_leaderboard AND m.role = 'student'"
+    " AND m.display_name IS NOT NULL FROM unnest(CAST(:boards AS text[]), CAST(:members AS uuid[]),"
+    " CAST(:points AS bigint[]), CAST(:times AS timestamptz[])) AS u (board, member_id, points, at)"
+    " JOIN members m ON m.id = u.member_id ORDER BY u.member_id, u.board"
+    " ON CONFLICT (board, member_id) DO UPDATE SET points = s.points + excluded.points,"
+    " reached_at = greatest(s.reached_at, excluded.reached_at)"
+)
 
-    `reached_at` only moves forward, so the order within a tie is by when things happened, not by when they arrived.
+
+def add_all(session: Session, earned: Sequence[tuple[UUID, int, datetime]]) -> None:
+    """Add (member, points, moment) to each member's three boards of that moment. Their balances must be locked.
+
+    A member appears once. `reached_at` only moves forward, so the order within a tie is by when things happened, not by
+    when they arrived.
     """
-    member = session.scalars(select(Member).where(Member.id == member_id)).one()
-    shown = is_on_boards(member)
-    names = sorted({board_name(period, occurred_at) for period in ("all_time", "weekly", "monthly")})
     rows = [
-        {"board": name, "member_id": member_id, "points": points, "reached_at": occurred_at, "shown": shown}
-        for name in names
+        (board_name(period, moment), member_id, points, moment)
+        for member_id, points, moment in earned
+        for period in ("all_time", "weekly", "monthly")
     ]
-    statement = insert(Score).values(rows)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["board", "member_id"],
-            set_={
-                "points": Score.points + statement.excluded.points,
-                "reached_at": func.greatest(Score.reached_at, statement.excluded.reached_at),
-            },
-        )
-    )
+    values = {
+        "boards": [row[0] for row in rows],
+        "members": [str(row[1]) for row in rows],
+        "points": [row[2] for row in rows],
+        "times": [row[3] for row in rows],
+    }
+    session.execute(_ADD, values)
+
+
+def add(session: Session, member_id: UUID, points: int, occurred_at: datetime) -> None:
+    """Add points to one member's boards, as `add_all`."""
+    add_all(session, [(member_id, points, occurred_at)])

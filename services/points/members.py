@@ -12,7 +12,8 @@ from services.points.models import Member, Score
 
 def register(session: Session, member_id: UUID) -> None:
     """A person became a member: give them a ledger."""
-    ledger.know(session, ledger.resolve(session, member_id))
+    balance = ledger.lock_current_balance(session, member_id)
+    ledger.current_ledger(session, balance.member_id)
 
 
 def apply_update(session: Session, updated: UserUpdated, version: int) -> None:

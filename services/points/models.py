@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Text, Uuid, func, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Identity, Index, SmallInteger, Text, Uuid, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fleet.database import metadata
@@ -157,7 +157,7 @@ class Score(Base):
         Index(
             "ix_scores_board_order",
             "board",
-            text("points DESC"),
+            text("(-points)"),
             "reached_at",
             "member_id",
             postgresql_where=text("shown"),
@@ -170,6 +170,28 @@ class Score(Base):
     points: Mapped[int] = mapped_column(BigInteger)
     reached_at: Mapped[datetime]
     shown: Mapped[bool]
+
+
+class RankCount(Base):
+    """How many shown members of a board have a score (level 0), or a score in a bucket of 1,024 (level 1)."""
+
+    __tablename__ = "rank_counts"
+
+    board: Mapped[str] = mapped_column(primary_key=True)
+    level: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    bucket: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    members: Mapped[int] = mapped_column(BigInteger)
+
+
+class RankDelta(Base):
+    """A change of a score that is not in the counts yet; written by a trigger on `scores`."""
+
+    __tablename__ = "rank_deltas"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    board: Mapped[str]
+    points: Mapped[int] = mapped_column(BigInteger)
+    change: Mapped[int] = mapped_column(BigInteger)
 
 
 class Allowance(Base):
@@ -200,3 +222,7 @@ class ActiveDay(Base):
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
+
+
+# Further tables of the same catalogue; whoever imports the models knows them all.
+from services.points import correction_models, feed_models, submission_models  # noqa: E402, F401

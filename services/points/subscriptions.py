@@ -6,13 +6,29 @@ from fleet import auth_state
 from fleet.contracts import points
 from fleet.contracts.users import AuthStateChanged, UserRegistered, UserUpdated
 from fleet.messages import Envelope
-from fleet.subscriptions import Subscriptions
-from services.points import activities, analytics, leaderboard, ledger, members
+from fleet.problems import Problem
+from services.points import (  # noqa: F401 the *_subscriptions add their handlers when they are imported
+    activities,
+    analytics,
+    bulk_awards,
+    correction_subscriptions,
+    feed_subscriptions,
+    fetcher,
+    hold_subscriptions,
+    leaderboard,
+    ledger,
+    members,
+    merge_subscriptions,
+    ranks,
+    submission_subscriptions,
+)
+from services.points.heard import subscriptions
 
 # Commands that wait are applied together, up to this many in one transaction.
 BATCH = 200
+# What the consumer process does beside: see fleet/worker.py.
+PARTS = (ranks.Folder, fetcher.Fetcher)
 
-subscriptions = Subscriptions("points")
 subscriptions.handles(AuthStateChanged)(auth_state.remember)
 
 
@@ -40,6 +56,14 @@ def log_activity(session: Session, command: Envelope[points.LogActivity]) -> poi
         lifetime=award.balance.lifetime,
         reason="This was counted before." if award.repeated else None,
     )
+
+
+@subscriptions.handles_together(points.LogActivity)
+def log_activities(
+    session: Session, commands: list[Envelope[points.LogActivity]]
+) -> list[points.ActivityOutcome | Problem]:
+    """Many of them at once."""
+    return bulk_awards.award_deeds(session, commands)
 
 
 @subscriptions.handles(points.GetStanding)

@@ -1,0 +1,193 @@
+"""Evidence: files that members hand in, by upload or as an attachment that is fetched from where it lies.
+
+An attachment is recorded as `fetching` in the transaction of its submission and fetched by the worker afterwards
+(services/points/fetcher.py): Discord's links expire, and no transaction waits for somebody else's server.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from fleet.contracts.points import Attachment
+from fleet.messages import new_id, now
+from fleet.problems import NotFound, Problem, TooManyRequests, invalid
+from fleet.settings import read
+from services.points import evidence_files, ledger
+from services.points.evidence_files import MAX_BYTES, Stored
+from services.points.settings import EvidenceSettings
+from services.points.submission_models import Evidence, Submission
+
+UPLOADS_A_DAY = 100
+# Pauses before each further attempt to fetch an attachment; after the last one it has failed.
+PAUSES_S = (2, 10, 60, 300, 1800, 7200)
+# Longer than any attempt takes: a row whose fetcher died is taken again after it.
+LEASE = timedelta(seconds=60)
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class NotKept(Problem):
+    """The file is not in the store: still being fetched, or it could not be had."""
+
+    status, slug, title = 409, "evidence-not-kept", "The evidence is not in the store"
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """An attachment whose turn it is; `attempt` names this try, so that a try that was given up changes nothing."""
+
+    evidence_id: UUID
+    url: str
+    size: int
+    attempt: int
+
+
+def record_upload(session: Session, owner_id: UUID, name: str, stored: Stored) -> Evidence:
+    """The row of a file that is in the store already. Raises TooManyRequests after 100 in a day."""
+    owner_id = ledger.resolve(session, owner_id)
+    lately = select(func.count()).where(Evidence.owner_id == owner_id, Evidence.created_at > now() - timedelta(days=1))
+    if (session.scalar(lately) or 0) >= UPLOADS_A_DAY:
+        raise TooManyRequests(f"At most {UPLOADS_A_DAY} files a day.", retry_after=3600)
+    row = Evidence(
+        id=new_id(),
+        owner_id=owner_id,
+        status="kept",
+        name=evidence_files.safe_name(name, stored.content_type),
+        size=stored.size,
+        content_type=stored.content_type,
+        sha256=stored.sha256,
+        attempts=0,
+        created_at=now(),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def expect(session: Session, owner_id: UUID, attachment: Attachment) -> Evidence:
+    """The row of an attachment that the worker will fetch. Raises InvalidFields for one that it would not."""
+    if not is_allowed(attachment.url):
+        raise invalid("/attachment/url", "attachments are taken from Discord only")
+    if not 0 < attachment.size <= MAX_BYTES:
+        raise invalid("/attachment/size", "files may have up to 8 MB, and not be empty")
+    row = Evidence(
+        id=new_id(),
+        owner_id=owner_id,
+        status="fetching",
+        name=evidence_files.safe_name(attachment.filename, None),
+        size=attachment.size,
+        source_url=attachment.url,
+        attempts=0,
+        next_at=now(),
+        created_at=now(),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def is_allowed(url: str) -> bool:
+    """True for https at a host of ATTACHMENT_HOSTS, exactly; http too where that host is this machine (local mode)."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return False
+    if len(url) > 2048 or any(ord(c) <= 32 or ord(c) > 126 for c in url) or "@" in parts.netloc or "\\" in url:
+        return False
+    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
+        return False
+    usual = port in (None, 443 if parts.scheme == "https" else 80)
+    allowed = {entry.strip().lower() for entry in read(EvidenceSettings).hosts.split(",") if entry.strip()}
+    return f"{host}:{port}" in allowed or (usual and host in allowed)
+
+
+def get(session: Session, evidence_id: UUID, viewer: UUID | None) -> Evidence:
+    """One row; NotFound when there is none or it is not the viewer's (None: staff, who see all)."""
+    row = session.get(Evidence, evidence_id)
+    if row is None or (viewer is not None and ledger.resolve(session, row.owner_id) != ledger.resolve(session, viewer)):
+        raise NotFound("There is no such evidence of yours.")
+    return row
+
+
+def require_kept(row: Evidence) -> None:
+    """Raise NotKept unless the file is in the store."""
+    if row.status == "fetching":
+        raise NotKept("The attachment is still being fetched. Try again in a moment.", evidence_status=row.status)
+    if row.status == "failed":
+        raise NotKept(f"The attachment could not be kept: {row.reason}.", evidence_status=row.status)
+
+
+def take_due(session: Session) -> Fetch | None:
+    """The next attachment to fetch, reserved for one attempt; other workers skip it meanwhile."""
+    due = select(Evidence).where(Evidence.status == "fetching", Evidence.next_at <= func.now())
+    row = session.scalar(due.order_by(Evidence.next_at).limit(1).with_for_update(skip_locked=True))
+    if row is None or row.source_url is None:
+        return None
+    row.attempts += 1
+    row.next_at = now() + LEASE
+    if row.attempts > len(PAUSES_S) + 3:
+        # Whatever ends the worker each time it comes to this one shall not do so for ever.
+        row.status, row.source_url, row.next_at, row.reason = "failed", None, None, "it could not be fetched"
+        return None
+    return Fetch(row.id, row.source_url, row.size, row.attempts)
+
+
+def fetched(session: Session, fetch: Fetch, stored: Stored) -> str:
+    """The file is in the store: say so, and claim it where it may count only once.
+
+    Returns what came of it: `failed` when the same file counts already, `given up` when this attempt took too long.
+    """
+    name = session.scalar(select(Evidence.name).where(Evidence.id == fetch.evidence_id)) or ""
+    kept = {
+        "status": "kept",
+        "name": evidence_files.safe_name(name, stored.content_type),
+        "size": stored.size,
+        "content_type": stored.content_type,
+        "sha256": stored.sha256,
+    }
+    claim = update(Submission).where(
+        Submission.evidence_id == fetch.evidence_id, Submission.claim_scope != "none", Submission.claim.is_(None)
+    )
+    try:
+        with session.begin_nested():
+            if not _finish(session, fetch, **kept):
+                return "given up"
+            session.execute(claim.values(claim=file_digest(stored.sha256)))
+    except IntegrityError:
+        _finish(session, fetch, status="failed", reason="the same file was handed in before")
+        return "failed"
+    return "kept"
+
+
+def file_digest(sha256: str) -> str:
+    """What a submission claims with a file."""
+    return f"file:{sha256}"
+
+
+def not_fetched(session: Session, fetch: Fetch, reason: str, *, for_good: bool) -> str:
+    """An attempt failed: the next one is due after a pause, until there is none left. Returns the evidence's state."""
+    if for_good or fetch.attempt > len(PAUSES_S):
+        _finish(session, fetch, status="failed", reason=reason)
+        return "failed"
+    pause = timedelta(seconds=PAUSES_S[fetch.attempt - 1])
+    session.execute(_row(fetch).values(next_at=now() + pause))
+    return "fetching"
+
+
+def _finish(session: Session, fetch: Fetch, **values: Any) -> bool:
+    """Write how it ended; False when this attempt was given up meanwhile and another has the row."""
+    ended = _row(fetch).values(source_url=None, next_at=None, **values).returning(Evidence.id)
+    return session.scalar(ended) is not None
+
+
+def _row(fetch: Fetch) -> Any:
+    statement = update(Evidence).where(
+        Evidence.id == fetch.evidence_id, Evidence.status == "fetching", Evidence.attempts == fetch.attempt
+    )
+    return statement.execution_options(synchronize_session=False)
