@@ -72,7 +72,9 @@ class KeySet:
                     self._fetched = time.monotonic()
                     self._fetch()
         if not self._keys:
-            raise Unavailable("Tokens cannot be checked at the moment, because users does not answer. Try again shortly.")
+            raise Unavailable(
+                "Tokens cannot be checked at the moment, because users does not answer. Try again shortly."
+            )
         return self._keys.get(kid)
 
     def _fetch(self) -> None:

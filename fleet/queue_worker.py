@@ -203,7 +203,9 @@ class QueueWorker:
         subscriptions, service = self.consumer.subscriptions, self.consumer.service
         if len(waiting) > 1:
             replies = []
-            for envelope, result in zip(waiting, subscriptions.together[waiting[0].type](session, waiting), strict=True):
+            for envelope, result in zip(
+                waiting, subscriptions.together[waiting[0].type](session, waiting), strict=True
+            ):
                 refusal = result.to_dict() if isinstance(result, Problem) else None
                 if envelope.reply_to:
                     answer = None if refusal else result

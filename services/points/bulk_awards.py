@@ -89,9 +89,7 @@ def _alone(session: Session, command: Command) -> Outcome:
             award = ledger.award_deed(session, deed.member_id, deed.activity, deed.occurred_at, deed.reference)
     except Problem as problem:
         return problem
-    return ActivityOutcome(
-        not award.repeated, award.transfer.points, award.balance.available, award.balance.lifetime
-    )
+    return ActivityOutcome(not award.repeated, award.transfer.points, award.balance.available, award.balance.lifetime)
 
 
 def _readable(command: Command, types: dict[str, ActivityType]) -> Deed | Problem:
@@ -109,7 +107,9 @@ _ALIASES = text("SELECT old_id, member_id FROM aliases WHERE old_id = ANY(CAST(:
 
 
 def _resolve(session: Session, deeds: Sequence[Deed]) -> None:
-    leads = {row.old_id: row.member_id for row in session.execute(_ALIASES, {"ids": [str(deed.member_id) for deed in deeds]})}
+    leads = {
+        row.old_id: row.member_id for row in session.execute(_ALIASES, {"ids": [str(deed.member_id) for deed in deeds]})
+    }
     for deed in deeds:
         deed.member_id = leads.get(deed.member_id, deed.member_id)
 
@@ -126,7 +126,11 @@ def _round(session: Session, deeds: list[Deed]) -> dict[UUID, Outcome]:
         return [deed for deed in where if deed.command.id not in gone]
 
     known = _already_awarded(session, deeds)
-    deeds = keep(deeds, [d for d in deeds if d.reference in known], lambda d: _repeated(known[d.reference], balances[d.member_id]))
+    deeds = keep(
+        deeds,
+        [d for d in deeds if d.reference in known],
+        lambda d: _repeated(known[d.reference], balances[d.member_id]),
+    )
     suspended = _suspended(session, deeds)
     deeds = keep(deeds, [d for d in deeds if d.member_id in suspended], lambda _: ledger.Suspended())
     deeds = keep(deeds, _over_cap(session, deeds), _limit_reached)
@@ -166,7 +170,9 @@ def _lock_balances(session: Session, deeds: list[Deed]) -> dict[UUID, _Balance]:
     rows = {row.member_id: row for row in session.execute(_LOCK, {"ids": ids})}
     if strangers := [deed.member_id for deed in deeds if deed.member_id not in rows]:
         values = {"ids": [str(i) for i in strangers], "ledgers": [str(new_id()) for _ in strangers]}
-        session.execute(text("INSERT INTO members (id) SELECT unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING"), values)
+        session.execute(
+            text("INSERT INTO members (id) SELECT unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING"), values
+        )
         session.execute(
             text("INSERT INTO balances (member_id) SELECT unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING"), values
         )
@@ -192,7 +198,9 @@ class MergedMeanwhile(RuntimeError):
 
 def _already_awarded(session: Session, deeds: list[Deed]) -> dict[str, int]:
     found = text("SELECT idempotency_key, points FROM transfers WHERE idempotency_key = ANY(:keys)")
-    return {row.idempotency_key: row.points for row in session.execute(found, {"keys": [deed.reference for deed in deeds]})}
+    return {
+        row.idempotency_key: row.points for row in session.execute(found, {"keys": [deed.reference for deed in deeds]})
+    }
 
 
 def _suspended(session: Session, deeds: list[Deed]) -> set[UUID]:

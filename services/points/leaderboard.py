@@ -49,7 +49,7 @@ class View:
 def read(session: Session, view: View, limit: int, cursor: str | None) -> Leaderboard:
     """A page of the board with the viewer's own place. Raises InvalidFields for a cursor that is not of this list."""
     key = paging.decode_cursor(cursor, int, instant, UUID)
-    rows = _rows(session, view, _ORDER > _key(key) if key else None, limit + 1)
+    rows = _rows(session, view, _key(key) < _ORDER if key else None, limit + 1)
     items, next_cursor = paging.page(rows, limit, lambda row: (row.points, row.reached_at.isoformat(), row.member_id))
     return Leaderboard(
         period=view.period,
@@ -81,8 +81,8 @@ def own_place(session: Session, view: View) -> OwnPlace | None:
     if mine is None:
         return None
     key = (mine.points, mine.reached_at, me)
-    above = list(reversed(_rows(session, view, _ORDER < _key(key), NEIGHBOURS, backwards=True)))
-    below = _rows(session, view, _ORDER > _key(key), NEIGHBOURS)
+    above = list(reversed(_rows(session, view, _key(key) > _ORDER, NEIGHBOURS, backwards=True)))
+    below = _rows(session, view, _key(key) < _ORDER, NEIGHBOURS)
     return OwnPlace(
         rank=_ahead(session, view, mine.points) + 1,
         total_points=mine.total,

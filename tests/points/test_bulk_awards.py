@@ -41,7 +41,9 @@ def one_by_one(commands: list[Envelope[LogActivity]]) -> list[ActivityOutcome | 
             with transaction() as session:
                 award = ledger.award_deed(session, deed.member_id, deed.activity, deed.occurred_at, deed.reference)
             found.append(
-                ActivityOutcome(not award.repeated, award.transfer.points, award.balance.available, award.balance.lifetime)
+                ActivityOutcome(
+                    not award.repeated, award.transfer.points, award.balance.available, award.balance.lifetime
+                )
             )
         except Problem as problem:
             found.append(problem)
@@ -61,7 +63,12 @@ def renamed(commands: list[Envelope[LogActivity]]) -> list[Envelope[LogActivity]
     """The same deeds of other members: what happens to them must be the same."""
     others: dict[UUID, UUID] = {}
     return [
-        command(others.setdefault(c.data.member_id, new_id()), c.data.activity, c.data.occurred_at, f"again {c.data.reference}")
+        command(
+            others.setdefault(c.data.member_id, new_id()),
+            c.data.activity,
+            c.data.occurred_at,
+            f"again {c.data.reference}",
+        )
         for c in commands
     ]
 
@@ -146,7 +153,9 @@ def test_a_suspended_member_in_a_batch_earns_nothing_and_the_others_do():
 
 def test_a_deed_refused_by_its_cooldown_has_not_used_its_cap(row_count):
     with transaction() as session:
-        session.execute(text("UPDATE activity_types SET cap_count = 2, cap_period = 'day' WHERE code = 'like_interaction'"))
+        session.execute(
+            text("UPDATE activity_types SET cap_count = 2, cap_period = 'day' WHERE code = 'like_interaction'")
+        )
     try:
         member_id = new_id()
         times = [NOON, NOON + timedelta(minutes=5), NOON + timedelta(hours=2)]
