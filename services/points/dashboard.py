@@ -62,8 +62,8 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """All of it. `rank` is that of the all-time leaderboard, null for who is on none; `next_unlock` is the nearest
-    reward not yet affordable, null until points hears of the catalogue."""
+    """All of it. `rank` is that of `me` on the all-time leaderboard, null for who is not a student; `next_unlock` is the
+    nearest reward not yet affordable, null until points hears of the catalogue."""
 
     period: str
     current_period: Window
@@ -86,20 +86,17 @@ _days: Any = select(func.array_agg(aggregate_order_by(ActiveDay.day, ActiveDay.d
     ActiveDay.member_id == select(_who.c.id).scalar_subquery()
 )
 _score: Any = (
-    select(Score.points)
-    .join(Member, Member.id == Score.member_id)
-    .where(
-        Score.board == ALL_TIME,
-        Score.member_id == select(_who.c.id).scalar_subquery(),
-        Member.role == "student",
-    )
+    select(func.coalesce(Score.points, 0))
+    .select_from(Member)
+    .outerjoin(Score, and_(Score.board == ALL_TIME, Score.member_id == Member.id))
+    .where(Member.id == select(_who.c.id).scalar_subquery(), Member.role == "student")
 )
 _SUMS = (
     select(
         _span.label("span"),
         _activity.label("earned_by"),
-        figures.points_earned.label("earned"),
-        figures.points_redeemed.label("redeemed"),
+        func.coalesce(figures.points_earned, 0).label("earned"),
+        func.coalesce(figures.points_redeemed, 0).label("redeemed"),
         figures.activities.label("activities"),
         func.bool_or(figures.is_issue).label("issues"),
         func.min(ActivityType.name).label("name"),
@@ -108,8 +105,8 @@ _SUMS = (
         _score.scalar_subquery().label("score"),
     )
     .select_from(_who)
-    .join(Ledger, Ledger.member_id == _who.c.id)
-    .join(Transfer, Transfer.ledger_id == Ledger.id)
+    .outerjoin(Ledger, Ledger.member_id == _who.c.id)
+    .outerjoin(Transfer, Transfer.ledger_id == Ledger.id)
     .outerjoin(ActivityType, and_(ActivityType.code == Transfer.activity, Transfer.occurred_at >= _since))
     .group_by("span", "earned_by")
 )
@@ -121,7 +118,8 @@ def read(session: Session, member_id: UUID, period: str) -> Dashboard:
     end = now()
     since, before = end - length, end - 2 * length
     rows = session.execute(_SUMS, {"member_id": member_id, "since": since, "before": before}).all()
-    days, score = (rows[0].days or [], rows[0].score) if rows else ([], None)
+    # There is a row even for who never earned.
+    days, score = rows[0].days or [], rows[0].score
     current, previous = _windows(rows, before, since, end)
     return Dashboard(
         period=period,

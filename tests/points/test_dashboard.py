@@ -173,12 +173,12 @@ class TestExamples:
 class TestRankAndStreak:
     def test_they_are_those_of_the_leaderboard_and_of_the_days(self, member):
         ada, bob, eve = member("Ada"), member("Bob"), member("Eve", show_in_leaderboard=False)
-        boss = member("Boss", role="admin")
+        boss, new = member("Boss", role="admin"), member("New")
         with transaction() as session:
             for who, points in ((ada, 5), (bob, 50), (eve, 20), (boss, 99)):
                 ledger.award_by_admin(session, who, "peer_mentor", actor=new_id(), points=points, details=None)
         with transaction() as session:
-            for who, rank in ((ada, 2), (bob, 1), (eve, 2), (boss, None), (new_id(), None)):
+            for who, rank in ((ada, 2), (bob, 1), (eve, 2), (boss, None), (new, 3), (new_id(), None)):
                 place = leaderboard.own_place(session, leaderboard.View(viewer=who))
                 found = dashboard.read(session, who, "30days")
                 assert found.rank == (place.rank if place else None) == rank

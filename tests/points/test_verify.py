@@ -207,8 +207,19 @@ def test_it_only_reads(lively):
         session.execute(text("DELETE FROM allowances"))
 
 
-def test_under_load_it_sees_one_instant(lively):
-    """Fails without the snapshot: each check would see another instant."""
+def test_all_checks_see_one_instant(lively):
+    """What commits while it runs is seen by none of them. Fails without the snapshot."""
+    with transaction() as session:
+        verify.snapshot(session)
+        first = verify.findings(session)
+        earn(lively[0], 5)
+        earn(new_id(), 0, at=NOON)
+        assert verify.findings(session) == first
+    with transaction() as session:
+        assert verify.findings(session) != first
+
+
+def test_it_is_right_under_load(lively):
     stop = threading.Event()
 
     def work(number: int) -> None:
