@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import jwt as pyjwt
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from flask_jwt_extended import JWTManager, get_jwt, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.algorithms import OKPAlgorithm
@@ -43,12 +43,19 @@ class AuthSettings:
     jwks_url: str = setting("JWKS_URL", help="address of users' /.well-known/jwks.json")
 
 
+class AwaitingApproval(Problem):
+    """A company or university account that no admin has approved yet."""
+
+    status, slug, title = 403, "awaiting-approval", "The account awaits approval"
+
+
 @dataclass(frozen=True)
 class Caller:
     """The signed-in member of this request."""
 
     member_id: UUID
     role: str
+    awaiting_approval: bool = False
 
 
 class KeySet:
@@ -71,7 +78,9 @@ class KeySet:
                     self._fetched = time.monotonic()
                     self._fetch()
         if not self._keys:
-            raise Unavailable("Tokens cannot be checked at the moment, because users does not answer. Try again shortly.")
+            raise Unavailable(
+                "Tokens cannot be checked at the moment, because users does not answer. Try again shortly."
+            )
         return self._keys.get(kid)
 
     def _fetch(self) -> None:
@@ -84,23 +93,28 @@ class KeySet:
 
 
 class _StateCache:
-    """The newest known `sv` of recent callers, for a second: the two-second promise minus the event's way here."""
+    """The newest known `sv` and status of recent callers, for a second: the two-second promise minus the event's way here."""
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[float, int]] = {}
+        self._found: dict[str, tuple[float, int, str]] = {}
 
-    def minimum(self, member_id: str) -> int:
+    def of(self, member_id: str) -> tuple[int, str]:
         hit = self._found.get(member_id)
         if hit and hit[0] > time.monotonic():
-            return hit[1]
+            return hit[1:]
+        state = select(auth_state.c.security_version, auth_state.c.status)
         with transaction() as session:
-            version = session.scalar(
-                select(auth_state.c.security_version).where(auth_state.c.member_id == UUID(member_id))
-            )
+            row = session.execute(state.where(auth_state.c.member_id == UUID(member_id))).first()
+        version, status = row or (0, "active")
         if len(self._found) > 10_000:
             self._found.clear()
-        self._found[member_id] = (time.monotonic() + STATE_CACHE_S, version or 0)
-        return version or 0
+        self._found[member_id] = (time.monotonic() + STATE_CACHE_S, version, status)
+        return version, status
+
+    def awaits_approval(self, claims: dict[str, Any]) -> bool:
+        # A token made after an approval that was not heard of here yet is right, and the state is late.
+        version, status = self.of(claims["sub"])
+        return claims.get("awaiting") is True or (status == "awaiting_approval" and claims["sv"] <= version)
 
 
 def _whole_claims(claims: dict[str, Any]) -> bool:
@@ -129,7 +143,7 @@ def install(app: Flask, keys: Any, answer: Callable[[Problem], Any]) -> None:
         JWT_TOKEN_LOCATION=["headers"],
     )
     manager = JWTManager(app)
-    cache = _StateCache()
+    cache = app.extensions["propel_auth_states"] = _StateCache()
 
     def refuse(*_arguments: Any) -> Any:
         return answer(Unauthorized(REFUSAL))
@@ -157,7 +171,7 @@ def install(app: Flask, keys: Any, answer: Callable[[Problem], Any]) -> None:
 
     @manager.token_in_blocklist_loader
     def is_revoked(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
-        return not _whole_claims(claims) or claims["sv"] < cache.minimum(claims["sub"])
+        return not _whole_claims(claims) or claims["sv"] < cache.of(claims["sub"])[0]
 
 
 def authenticate() -> Caller:
@@ -170,13 +184,20 @@ def authenticate() -> Caller:
     except (JWTExtendedException, pyjwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
         # PyJWT raises plain Python errors for some malformed tokens; a bad token is a 401, never a fault of ours.
         raise Unauthorized(REFUSAL) from error
-    g.caller = Caller(UUID(claims["sub"]), claims["role"])
+    awaiting = current_app.extensions["propel_auth_states"].awaits_approval(claims)
+    g.caller = Caller(UUID(claims["sub"]), claims["role"], awaiting)
     return g.caller
 
 
 def caller() -> Caller:
     """The signed-in member; only in routes that are not public."""
     return g.caller
+
+
+def require_approved() -> None:
+    """Raise AwaitingApproval while no admin has approved the caller's account."""
+    if g.caller.awaiting_approval:
+        raise AwaitingApproval("An admin has to approve this account first; you get mail when it is done.")
 
 
 def require_role(*roles: str) -> None:

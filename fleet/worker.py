@@ -34,6 +34,8 @@ def run(service: str, roles: tuple[str, ...]) -> int:
         found = importlib.import_module(f"services.{service}.subscriptions")
         batch = getattr(found, "BATCH", PREFETCH)
         parts.append(Consumer(found.subscriptions, amqp_url, stop, batch=min(batch, BATCH)))
+        # What else a service keeps doing beside its messages: each is made with `stop`, has run() and ready.
+        parts += [make(stop) for make in getattr(found, "PARTS", ())]
     if "relay" in roles:
         parts.append(Relay(service, stop))
         parts.append(housekeeping.Housekeeping(stop))

@@ -49,6 +49,25 @@ class UserUpdated:
     graduation_year: int | None = None
 
 
+@event("users.user_suspended.v1", public=True)
+@dataclass(frozen=True)
+class UserSuspended:
+    """A member earns and spends nothing until `suspended_until` (None: until somebody lifts it)."""
+
+    member_id: UUID
+    suspended_at: datetime
+    suspended_until: datetime | None = None
+
+
+@event("users.user_reinstated.v1", public=True)
+@dataclass(frozen=True)
+class UserReinstated:
+    """A suspension is over, because its time ran out or because an admin lifted it."""
+
+    member_id: UUID
+    reinstated_at: datetime
+
+
 @event("users.auth_state_changed.v1")
 @dataclass(frozen=True)
 class AuthStateChanged:

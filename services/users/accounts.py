@@ -17,7 +17,11 @@ from services.users.models import Member, RefreshFamily
 from services.users.passwords import key_of
 
 SOURCE = "users"
-TRACKS = ("tech", "consulting", "finance")
+TRACKS = {
+    "tech": ("Technology", "Software, data, product and design"),
+    "consulting": ("Consulting", "Strategy, operations and advisory work"),
+    "finance": ("Finance", "Banking, markets, accounting and investment"),
+}
 NEEDS_APPROVAL = ("company", "university")
 
 
@@ -56,6 +60,8 @@ def register(session: Session, fields: dict[str, Any]) -> Member:
     )
     _insert(session, member)
     _tell_registered(session, member, "web")
+    if member.status == "awaiting_approval":
+        tell_auth_state(session, member)
     return member
 
 
@@ -73,12 +79,7 @@ def ensure_account(session: Session, username: str, email: str, password: str, r
     member.role, member.status, member.suspended_until = role, "active", None
     member.version += 1
     _insert(session, member)
-    session.execute(
-        update(RefreshFamily)
-        .where(RefreshFamily.member_id == member.id, RefreshFamily.revoked_at.is_(None))
-        .values(revoked_at=now())
-    )
-    end_tokens(session, member)
+    end_sessions(session, member)
     tell_updated(session, member)
     return member, False
 
@@ -168,10 +169,31 @@ def display_name(member: Member) -> str:
     return member.first_name + initial
 
 
+def shown_status(member: Member) -> str:
+    """The member's status now: a suspension with an end is over at that instant."""
+    over = member.suspended_until is not None and member.suspended_until <= now()
+    return "active" if member.status == "suspended" and over else member.status
+
+
 def end_tokens(session: Session, member: Member) -> None:
     """Void every access token issued so far, in every service within two seconds. The member's row must be locked."""
     member.security_version += 1
     session.flush()
+    tell_auth_state(session, member)
+
+
+def end_sessions(session: Session, member: Member) -> None:
+    """End every sign-in of the member: no refresh token and no access token of before works any more."""
+    session.execute(
+        update(RefreshFamily)
+        .where(RefreshFamily.member_id == member.id, RefreshFamily.revoked_at.is_(None))
+        .values(revoked_at=now())
+    )
+    end_tokens(session, member)
+
+
+def tell_auth_state(session: Session, member: Member) -> None:
+    """Tell every service, this one at once, what tokens of the member are worth."""
     state = AuthStateChanged(
         member_id=member.id,
         security_version=member.security_version,
@@ -197,7 +219,7 @@ def tell_updated(session: Session, member: Member) -> None:
         display_name=display_name(member),
         show_in_leaderboard=member.preferences.get("privacy_settings", {}).get("show_in_leaderboard", True),
         role=member.role,  # type: ignore[arg-type]
-        status=member.status,  # type: ignore[arg-type]
+        status=shown_status(member),  # type: ignore[arg-type]
         track=member.track,
         university=member.university,
         graduation_year=member.graduation_year,

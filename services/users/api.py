@@ -64,7 +64,7 @@ def logout(body: dict[str, Any]) -> Answer:
 
 
 @api.get("/api/users/profile/")
-@operation(who=MEMBER, answers={200: schemas.User})
+@operation(who=MEMBER, answers={200: schemas.User}, while_awaiting=True)
 def get_profile() -> Answer:
     """The signed-in member."""
     with transaction() as session:
@@ -72,7 +72,7 @@ def get_profile() -> Answer:
 
 
 @api.route("/api/users/profile/", methods=["PUT", "PATCH"])
-@operation(who=MEMBER, body=schemas.Profile, answers={200: schemas.User})
+@operation(who=MEMBER, body=schemas.Profile, answers={200: schemas.User}, while_awaiting=True)
 def change_profile(body: dict[str, Any]) -> Answer:
     """Change the editable fields of one's own profile; any other field is refused and nothing changes."""
     if not body:

@@ -6,6 +6,10 @@ from fleet.contracts.users import RegisterMember
 from fleet.messages import Envelope
 from fleet.subscriptions import Subscriptions
 from services.users import accounts
+from services.users.chores import Chores
+
+# What the worker keeps doing beside the messages.
+PARTS = (Chores,)
 
 subscriptions = Subscriptions("users")
 
