@@ -121,6 +121,15 @@ class Whole(marshmallow.fields.Integer):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
+class Flag(marshmallow.fields.Boolean):
+    """true or false: neither "yes" nor 1."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if type(value) is not bool:
+            raise marshmallow.ValidationError("must be true or false")
+        return value
+
+
 class QueryWhole(marshmallow.fields.Integer):
     """A whole number in a query string: ASCII digits, with at most a minus sign before them."""
 

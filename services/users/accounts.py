@@ -9,10 +9,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from fleet import auth_state, outbox
-from fleet.contracts.users import AuthStateChanged, RegisterMember, UserRegistered, UserUpdated
+from fleet.contracts.users import (
+    AuthStateChanged,
+    ContactChanged,
+    Notifications,
+    RegisterMember,
+    UserRegistered,
+    UserUpdated,
+)
 from fleet.messages import new_id, now
 from fleet.problems import NotFound, Problem, invalid
-from services.users import passwords
+from services.users import passwords, preferences
 from services.users.models import Member, RefreshFamily
 from services.users.passwords import key_of
 
@@ -120,6 +127,7 @@ def register_from_discord(session: Session, seen: RegisterMember) -> Member:
         raise NotFound("This Discord account has no member of its own.")
     if created is not None:
         _tell_registered(session, member, "discord")
+        tell_contact(session, member)
     elif (member.discord_username, member.discord_display_name) != (seen.discord_username, seen.display_name):
         member.discord_username, member.discord_display_name = seen.discord_username, seen.display_name
         member.version += 1
@@ -155,9 +163,26 @@ def update_profile(session: Session, member_id: UUID, fields: dict[str, Any]) ->
     return member
 
 
+def change_preferences(session: Session, member_id: UUID, changes: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+    """Change the named preferences (`whole`: put all others back to their defaults) and tell who is concerned."""
+    member = get(session, member_id, lock=True)
+    present = preferences.complete(member.preferences)
+    wanted = preferences.merged({} if whole else present, changes)
+    if wanted == present:
+        return present
+    member.preferences = wanted
+    member.version += 1
+    session.flush()
+    if wanted["privacy_settings"] != present["privacy_settings"]:
+        tell_updated(session, member)
+    if {**wanted, "privacy_settings": None} != {**present, "privacy_settings": None}:
+        tell_contact(session, member)
+    return wanted
+
+
 def display_name(member: Member) -> str:
     """How others see a member, by their own preference; a Discord-born member by the name they carry in Discord."""
-    choice = member.preferences.get("privacy_settings", {}).get("display_name_preference", "first_name_only")
+    choice = preferences.complete(member.preferences)["privacy_settings"]["display_name_preference"]
     fallback = member.username or member.discord_display_name or member.discord_username or "Member"
     if choice == "username":
         return fallback
@@ -217,7 +242,7 @@ def tell_updated(session: Session, member: Member) -> None:
     updated = UserUpdated(
         member_id=member.id,
         display_name=display_name(member),
-        show_in_leaderboard=member.preferences.get("privacy_settings", {}).get("show_in_leaderboard", True),
+        show_in_leaderboard=preferences.complete(member.preferences)["privacy_settings"]["show_in_leaderboard"],
         role=member.role,  # type: ignore[arg-type]
         status=shown_status(member),  # type: ignore[arg-type]
         track=member.track,
@@ -225,3 +250,18 @@ def tell_updated(session: Session, member: Member) -> None:
         graduation_year=member.graduation_year,
     )
     outbox.record(session, updated, source=SOURCE, subject=member.id, sequence=member.version)
+
+
+def tell_contact(session: Session, member: Member) -> None:
+    """Tell those who send notices how the member may be reached. The row is locked, or was made in this transaction."""
+    chosen = preferences.complete(member.preferences)
+    contact = ContactChanged(
+        member_id=member.id,
+        time_zone=chosen["display_preferences"]["time_zone"],
+        locale=chosen["display_preferences"]["locale"],
+        email_notifications=Notifications(**chosen["email_notifications"]),
+        discord_notifications=Notifications(**chosen["discord_notifications"]),
+        email=member.email if member.email_verified_at else None,
+        discord_id=member.discord_id,
+    )
+    outbox.record(session, contact, source=SOURCE, subject=member.id, sequence=member.version)

@@ -3,12 +3,14 @@
 import re
 import unicodedata
 from typing import Any
+from zoneinfo import available_timezones
 
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from fleet.problems import invalid
-from fleet.web import Instant, PageQuery, Schema, Text, Whole
+from fleet.web import Flag, Instant, PageQuery, Schema, Text, Whole
+from services.users import preferences
 from services.users.accounts import TRACKS, display_name, shown_status
 
 _USERNAME = re.compile(r"^[\w.-]{3,32}$")
@@ -32,6 +34,11 @@ def _email(value: str) -> None:
         validate_email(value, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
         raise ValidationError("is not an e-mail address") from error
+
+
+def _time_zone(value: str) -> None:
+    if value not in available_timezones():
+        raise ValidationError("is not an IANA time zone")
 
 
 class DiscordData(Schema):
@@ -131,6 +138,37 @@ class KeySet(Schema):
     """A JSON Web Key Set."""
 
     keys = fields.List(fields.Dict(), required=True)
+
+
+class NotificationChoice(Schema):
+    """What to be told of by one channel."""
+
+    new_activities = Flag()
+    reward_updates = Flag()
+    leaderboard_changes = Flag()
+
+
+class PrivacyChoice(Schema):
+    """What others see."""
+
+    show_in_leaderboard = Flag()
+    display_name_preference = fields.String(validate=validate.OneOf(preferences.DISPLAY_NAMES))
+
+
+class DisplayChoice(Schema):
+    """How times and texts are shown."""
+
+    time_zone = fields.String(validate=_time_zone)
+    locale = fields.String(validate=validate.Regexp(r"\A[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z"))
+
+
+class Preferences(Schema):
+    """A member's preferences."""
+
+    email_notifications = fields.Nested(NotificationChoice)
+    discord_notifications = fields.Nested(NotificationChoice)
+    privacy_settings = fields.Nested(PrivacyChoice)
+    display_preferences = fields.Nested(DisplayChoice)
 
 
 class UserFilter(PageQuery):
