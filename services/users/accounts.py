@@ -19,7 +19,7 @@ from fleet.contracts.users import (
 )
 from fleet.messages import new_id, now
 from fleet.problems import NotFound, Problem, invalid
-from services.users import passwords, preferences
+from services.users import letters, passwords, preferences
 from services.users.models import Member, RefreshFamily
 from services.users.passwords import key_of
 
@@ -69,6 +69,7 @@ def register(session: Session, fields: dict[str, Any]) -> Member:
     _tell_registered(session, member, "web")
     if member.status == "awaiting_approval":
         tell_auth_state(session, member)
+    letters.welcome(session, member)
     return member
 
 
@@ -81,6 +82,8 @@ def ensure_account(session: Session, username: str, email: str, password: str, r
     member = session.scalar(select(Member).where(Member.username_key == key_of(username)).with_for_update())
     if member is None:
         return register(session, {"username": username, "email": email, "password": password, "role": role}), True
+    if member.email_key != key_of(email):
+        member.email_verified_at = None
     member.email, member.email_key = email, key_of(email)
     member.password_hash = passwords.hash_password(password)
     member.role, member.status, member.suspended_until = role, "active", None
@@ -161,6 +164,15 @@ def update_profile(session: Session, member_id: UUID, fields: dict[str, Any]) ->
     session.flush()
     tell_updated(session, member)
     return member
+
+
+def email_proved(session: Session, member: Member) -> None:
+    """The locked member showed that mail to their address reaches them."""
+    if member.email_verified_at is None:
+        member.email_verified_at = now()
+        member.version += 1
+        session.flush()
+        tell_contact(session, member)
 
 
 def change_preferences(session: Session, member_id: UUID, changes: dict[str, Any], *, whole: bool) -> dict[str, Any]:

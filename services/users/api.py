@@ -4,11 +4,12 @@ from typing import Any
 
 from flask import Blueprint
 
+from fleet import rates
 from fleet.auth import caller
 from fleet.database import transaction
 from fleet.problems import Unauthorized, invalid
 from fleet.web import ANYONE, MEMBER, Answer, operation
-from services.users import accounts, passwords, schemas, tokens
+from services.users import accounts, limits, passwords, schemas, tokens
 
 api = Blueprint("api", __name__)
 
@@ -25,7 +26,7 @@ def register(body: dict[str, Any]) -> Answer:
 
 
 @api.post("/api/users/login/")
-@operation(who=ANYONE, body=schemas.Credentials, answers={200: schemas.Session, 401: None})
+@operation(who=ANYONE, body=schemas.Credentials, answers={200: schemas.Session, 401: None, 429: None})
 def login(body: dict[str, Any]) -> Answer:
     """Sign in by username or e-mail address and password.
 
@@ -34,11 +35,18 @@ def login(body: dict[str, Any]) -> Answer:
     with transaction() as session:
         member = accounts.by_login(session, body["username"])
         stored = member.password_hash if member and member.status != "erased" else None
+        account = limits.account(member, body["username"])
+        limits.check_failures(session, account)
     # Outside of the transaction: a hash takes 20 ms, and a connection would wait for it.
     if not passwords.matches(stored, body["password"]):
+        with transaction() as session:
+            seconds = limits.count_failure(session, account)
+        rates.refuse(seconds, limits.WORDS)
         raise Unauthorized("The name or the password is not right.")
     assert member is not None
     with transaction() as session:
+        # Again, because of those who guessed in the meantime: a guess that comes too late must not show it was right.
+        limits.check_failures(session, account)
         member = accounts.get(session, member.id)
         return {"user": schemas.dump(member), "tokens": tokens.start_session(session, member)}
 

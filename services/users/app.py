@@ -7,12 +7,25 @@ from flask import Flask
 from fleet import web
 from services.users.admin_api import admin_api
 from services.users.api import api
+from services.users.passwords_api import passwords_api
 from services.users.preferences_api import preferences_api
 from services.users.tokens import signer
 
-PUBLIC = ("api.register", "api.login", "api.refresh", "api.logout", "api.jwks", "admin_api.list_tracks")
+PUBLIC = (
+    "api.register",
+    "api.login",
+    "api.refresh",
+    "api.logout",
+    "api.jwks",
+    "admin_api.list_tracks",
+    "passwords_api.verify_email",
+    "passwords_api.request_reset",
+    "passwords_api.confirm_reset",
+)
 
 
 def create_app(keys: Any = None) -> Flask:
     """The application, verifying tokens with the very key it signs them with unless `keys` is given."""
-    return web.create_app("users", [api, admin_api, preferences_api], PUBLIC, keys=signer() if keys is None else keys)
+    return web.create_app(
+        "users", [api, admin_api, preferences_api, passwords_api], PUBLIC, keys=signer() if keys is None else keys
+    )

@@ -1,18 +1,23 @@
-"""What users does by itself every second: ending the suspensions whose time ran out."""
+"""What users does by itself every second: codes to reset passwords, suspensions that end, sweeping what expired."""
 
 import threading
 from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from fleet import logs
+from fleet import logs, rates
 from fleet.database import is_outage, transaction
-from services.users import moderation
+from services.users import moderation, one_time, recovery
 
 log = logs.get(__name__)
 
 EVERY_S = 1.0
-CHORES: tuple[Callable[[Session], int], ...] = (moderation.reinstate_ended,)
+CHORES: tuple[Callable[[Session], int], ...] = (
+    recovery.answer_requests,
+    moderation.reinstate_ended,
+    one_time.sweep,
+    rates.sweep,
+)
 
 
 class Chores:

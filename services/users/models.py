@@ -9,6 +9,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fleet.database import metadata
+from fleet.mail import mail_queue
+from fleet.rates import rate_windows
 
 
 class Base(DeclarativeBase):
@@ -123,3 +125,36 @@ class AuditNote(Base):
     before: Mapped[dict[str, Any]]
     after: Mapped[dict[str, Any]]
     reason: Mapped[str | None]
+
+
+class OneTimeToken(Base):
+    """A token sent by mail, by its SHA-256: for one purpose, one address and one use."""
+
+    __tablename__ = "one_time_tokens"
+    __table_args__ = (CheckConstraint("purpose IN ('verify_email', 'reset_password')", name="purpose"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"), index=True)
+    purpose: Mapped[str]
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    email_key: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class ResetRequest(Base):
+    """Somebody asked for a password reset of an address; the worker looks whether anybody has it.
+
+    The door writes the same row for every address, so neither its answer nor its time says who has an account.
+    """
+
+    __tablename__ = "reset_requests"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email_key: Mapped[str]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+mail_queue.to_metadata(Base.metadata)
+rate_windows.to_metadata(Base.metadata)

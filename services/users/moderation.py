@@ -11,7 +11,7 @@ from fleet import outbox
 from fleet.contracts.users import UserReinstated, UserSuspended
 from fleet.messages import now
 from fleet.problems import Forbidden, Problem, invalid
-from services.users import accounts, audit
+from services.users import accounts, audit, letters
 from services.users.accounts import NEEDS_APPROVAL, SOURCE, shown_status
 from services.users.models import Member
 
@@ -73,6 +73,7 @@ def approve(session: Session, actor_id: UUID, member_id: UUID) -> Member:
         raise NotAwaiting(f"The account is {member.status}.", present_status=member.status)
     _set(session, member, status="active")
     accounts.end_tokens(session, member)
+    letters.send(session, member, "approved")
     audit.record(session, "approved", member.id, actor_id, {"status": "awaiting_approval"}, {"status": "active"})
     return member
 
@@ -112,6 +113,7 @@ def suspend(session: Session, actor_id: UUID, member_id: UUID, until: datetime |
     accounts.end_sessions(session, member)
     told = UserSuspended(member.id, now(), until)
     outbox.record(session, told, source=SOURCE, subject=member.id, sequence=member.version)
+    letters.suspended(session, member, until, reason)
     after = {"status": "suspended", "suspended_until": until}
     audit.record(session, "suspended", member.id, actor_id, before, after, reason)
     return member
@@ -167,6 +169,7 @@ def _check_role_change(session: Session, actor_id: UUID, member: Member) -> None
 def _reinstate(session: Session, member: Member, actor_id: UUID | None, action: str) -> None:
     before = {"status": "suspended", "suspended_until": member.suspended_until}
     _set(session, member, status="active", suspended_until=None)
+    letters.send(session, member, "reinstated")
     told = UserReinstated(member.id, now())
     outbox.record(session, told, source=SOURCE, subject=member.id, sequence=member.version)
     audit.record(session, action, member.id, actor_id, before, {"status": "active", "suspended_until": None})

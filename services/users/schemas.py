@@ -71,6 +71,43 @@ class Credentials(Schema):
     password = fields.String(required=True, validate=validate.Length(1, 1000))
 
 
+class Message(Schema):
+    """A sentence that says what was done."""
+
+    message = fields.String(required=True)
+
+
+class OneTimeToken(Schema):
+    """The code from a mail."""
+
+    token = fields.String(required=True, validate=validate.Length(1, 200))
+
+
+class Verified(Message):
+    """An address that was confirmed."""
+
+    email_verified = fields.Boolean(required=True)
+
+
+class PasswordChange(Schema):
+    """The present password and the next."""
+
+    current_password = fields.String(required=True, validate=validate.Length(1, 1000))
+    new_password = fields.String(required=True, validate=validate.Length(1, 1000))
+
+
+class ResetRequest(Schema):
+    """The address of the account whose password is forgotten."""
+
+    email = Text(required=True, validate=[validate.Length(max=254), _email])
+
+
+class PasswordReset(OneTimeToken):
+    """The code from the mail and the new password."""
+
+    password = fields.String(required=True, validate=validate.Length(1, 1000))
+
+
 class RefreshRequest(Schema):
     """A refresh token."""
 

@@ -3,13 +3,14 @@
 from sqlalchemy.orm import Session
 
 from fleet.contracts.users import RegisterMember
+from fleet.mail import Sender
 from fleet.messages import Envelope
 from fleet.subscriptions import Subscriptions
 from services.users import accounts
 from services.users.chores import Chores
 
 # What the worker keeps doing beside the messages.
-PARTS = (Chores,)
+PARTS = (Sender, Chores)
 
 subscriptions = Subscriptions("users")
 
