@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, g
 
 from fleet import rates
 from fleet.auth import caller
@@ -48,6 +48,7 @@ def login(body: dict[str, Any]) -> Answer:
         # Again, because of those who guessed in the meantime: a guess that comes too late must not show it was right.
         limits.check_failures(session, account)
         member = accounts.get(session, member.id)
+        g.active_member = member.id
         return {"user": schemas.dump(member), "tokens": tokens.start_session(session, member)}
 
 
@@ -56,9 +57,11 @@ def login(body: dict[str, Any]) -> Answer:
 def refresh(body: dict[str, Any]) -> Answer:
     """Exchange a refresh token for a new pair; one that was used before ends the whole session."""
     with transaction() as session:
-        pair, _member = tokens.rotate(session, body["refresh"])
+        pair, member = tokens.rotate(session, body["refresh"])
     if pair is None:
         raise Unauthorized("This refresh token was used before, so its session was ended. Sign in again.")
+    assert member is not None
+    g.active_member = member.id
     return dict(pair)
 
 

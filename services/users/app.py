@@ -5,8 +5,10 @@ from typing import Any
 from flask import Flask
 
 from fleet import web
+from services.users.activity import note_activity
 from services.users.admin_api import admin_api
 from services.users.api import api
+from services.users.onboarding_api import onboarding_api
 from services.users.passwords_api import passwords_api
 from services.users.preferences_api import preferences_api
 from services.users.tokens import signer
@@ -26,6 +28,11 @@ PUBLIC = (
 
 def create_app(keys: Any = None) -> Flask:
     """The application, verifying tokens with the very key it signs them with unless `keys` is given."""
-    return web.create_app(
-        "users", [api, admin_api, preferences_api, passwords_api], PUBLIC, keys=signer() if keys is None else keys
+    app = web.create_app(
+        "users",
+        [api, admin_api, preferences_api, passwords_api, onboarding_api],
+        PUBLIC,
+        keys=signer() if keys is None else keys,
     )
+    note_activity(app)
+    return app

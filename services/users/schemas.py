@@ -208,6 +208,36 @@ class Preferences(Schema):
     display_preferences = fields.Nested(DisplayChoice)
 
 
+class Consent(Schema):
+    """Whether the member may be shown in media."""
+
+    media_consent = Flag(required=True)
+
+
+class ConsentState(Schema):
+    """The media consent, and since when."""
+
+    media_consent = fields.Function(lambda m: m.media_consent_at is not None)
+    media_consent_at = Instant(allow_none=True)
+
+
+class OnboardingState(Schema):
+    """Whether the introduction is done, and since when."""
+
+    onboarding_completed = fields.Function(lambda m: m.onboarding_completed_at is not None)
+    onboarding_completed_at = Instant(allow_none=True)
+
+
+class DiscordState(Schema):
+    """The link to Discord; an unlinked name is only what the member said."""
+
+    discord_linked = fields.Function(lambda m: m.discord_id is not None)
+    discord_verified = fields.Function(lambda m: m.discord_id is not None)
+    discord_id = fields.String(allow_none=True)
+    discord_username = fields.String(allow_none=True)
+    verification_required = fields.Function(lambda m: m.discord_id is None and m.discord_username is not None)
+
+
 class UserFilter(PageQuery):
     """Which members to list."""
 
