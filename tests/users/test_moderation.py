@@ -500,7 +500,9 @@ class TestStatus:
     def test_ones_own_and_for_admins_that_of_others(self, act, register, client, root):
         ada, bob = register("ada"), register("bob")
         act("warn", ada["user"]["id"])
+        first = client.get("/api/user-status/", headers=bearer(ada["tokens"])).json
         own = client.get("/api/user-status/", headers=bearer(ada["tokens"])).json
+        assert (first["last_activity"], own["last_activity"] is None) == (None, False)
         assert own == {
             "user_id": ada["user"]["id"],
             "warnings": 1,
