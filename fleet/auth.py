@@ -44,12 +44,19 @@ class AuthSettings:
     jwks_url: str = setting("JWKS_URL", help="address of users' /.well-known/jwks.json")
 
 
+class AwaitingApproval(Problem):
+    """A company or university account that no admin has approved yet."""
+
+    status, slug, title = 403, "awaiting-approval", "The account awaits approval"
+
+
 @dataclass(frozen=True)
 class Caller:
     """The signed-in member of this request."""
 
     member_id: UUID
     role: str
+    awaiting_approval: bool = False
 
 
 class KeySet:
@@ -87,23 +94,28 @@ class KeySet:
 
 
 class _StateCache:
-    """The newest known `sv` of recent callers, for a second: the two-second promise minus the event's way here."""
+    """The newest known `sv` and status of recent callers, for a second: the two-second promise minus the event's way here."""
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[float, int]] = {}
+        self._found: dict[str, tuple[float, int, str]] = {}
 
-    def minimum(self, member_id: str) -> int:
+    def of(self, member_id: str) -> tuple[int, str]:
         hit = self._found.get(member_id)
         if hit and hit[0] > time.monotonic():
-            return hit[1]
+            return hit[1:]
+        state = select(auth_state.c.security_version, auth_state.c.status)
         with transaction() as session:
-            version = session.scalar(
-                select(auth_state.c.security_version).where(auth_state.c.member_id == UUID(member_id))
-            )
+            row = session.execute(state.where(auth_state.c.member_id == UUID(member_id))).first()
+        version, status = row or (0, "active")
         if len(self._found) > 10_000:
             self._found.clear()
-        self._found[member_id] = (time.monotonic() + STATE_CACHE_S, version or 0)
-        return version or 0
+        self._found[member_id] = (time.monotonic() + STATE_CACHE_S, version, status)
+        return version, status
+
+    def awaits_approval(self, claims: dict[str, Any]) -> bool:
+        # A token made after an approval that was not heard of here yet is right, and the state is late.
+        version, status = self.of(claims["sub"])
+        return claims.get("awaiting") is True or (status == "awaiting_approval" and claims["sv"] <= version)
 
 
 class _Verified:
@@ -121,7 +133,7 @@ class _Verified:
         claims = self._claims.get(presented)
         if claims is None:
             return None
-        if claims["exp"] + LEEWAY_S <= time.time() or claims["sv"] < self._states.minimum(claims["sub"]):
+        if claims["exp"] + LEEWAY_S <= time.time() or claims["sv"] < self._states.of(claims["sub"])[0]:
             # Not in order any more: the whole check says so in its own words.
             self._claims.pop(presented, None)
             return None
@@ -159,7 +171,7 @@ def install(app: Flask, keys: Any, answer: Callable[[Problem], Any]) -> None:
         JWT_TOKEN_LOCATION=["headers"],
     )
     manager = JWTManager(app)
-    cache = _StateCache()
+    cache = app.extensions["propel_auth_states"] = _StateCache()
     app.extensions["propel_verified_tokens"] = _Verified(cache)
 
     def refuse(*_arguments: Any) -> Any:
@@ -188,7 +200,7 @@ def install(app: Flask, keys: Any, answer: Callable[[Problem], Any]) -> None:
 
     @manager.token_in_blocklist_loader
     def is_revoked(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
-        return not _whole_claims(claims) or claims["sv"] < cache.minimum(claims["sub"])
+        return not _whole_claims(claims) or claims["sv"] < cache.of(claims["sub"])[0]
 
 
 def authenticate() -> Caller:
@@ -198,8 +210,7 @@ def authenticate() -> Caller:
     presented = hashlib.sha256(request.headers.get("Authorization", "").encode()).digest()
     verified: _Verified = current_app.extensions["propel_verified_tokens"]
     if claims := verified.get(presented):
-        g.caller = Caller(UUID(claims["sub"]), claims["role"])
-        return g.caller
+        return _remember_caller(claims)
     try:
         verify_jwt_in_request()
         claims = get_jwt()
@@ -207,13 +218,24 @@ def authenticate() -> Caller:
         # PyJWT raises plain Python errors for some malformed tokens; a bad token is a 401, never a fault of ours.
         raise Unauthorized(REFUSAL) from error
     verified.keep(presented, claims)
-    g.caller = Caller(UUID(claims["sub"]), claims["role"])
+    return _remember_caller(claims)
+
+
+def _remember_caller(claims: dict[str, Any]) -> Caller:
+    awaiting = current_app.extensions["propel_auth_states"].awaits_approval(claims)
+    g.caller = Caller(UUID(claims["sub"]), claims["role"], awaiting)
     return g.caller
 
 
 def caller() -> Caller:
     """The signed-in member; only in routes that are not public."""
     return g.caller
+
+
+def require_approved() -> None:
+    """Raise AwaitingApproval while no admin has approved the caller's account."""
+    if g.caller.awaiting_approval:
+        raise AwaitingApproval("An admin has to approve this account first; you get mail when it is done.")
 
 
 def require_role(*roles: str) -> None:

@@ -23,6 +23,7 @@ returned = Counter("messages_returned_total", "Messages that nobody is bound to 
 consumed = Counter(
     "messages_consumed_total", "Messages taken from a queue, by what became of them", ["queue", "outcome"]
 )
+mails = Counter("mails_total", "Mails, by what became of an attempt to send one", ["outcome"])
 handling = Histogram("message_handling_seconds", "Time to apply one message or batch", ["queue"])
 
 

@@ -128,6 +128,36 @@ def fleet_tables() -> None:
     )
 
 
+def mail_table() -> None:
+    """The queue of a service that sends mail (fleet/mail.py)."""
+    op.create_table(
+        "mail_queue",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("recipient", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("text_body", sa.Text, nullable=False),
+        sa.Column("html_body", sa.Text, nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("failed_at", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("id", name="pk_mail_queue"),
+    )
+    op.create_index("ix_mail_queue_due_at", "mail_queue", ["due_at"], postgresql_where=sa.text("failed_at IS NULL"))
+
+
+def rates_table() -> None:
+    """The windows of a service that limits rates by account (fleet/rates.py)."""
+    op.create_table(
+        "rate_windows",
+        sa.Column("rate", sa.Text, nullable=False),
+        sa.Column("key", sa.LargeBinary, nullable=False),
+        sa.Column("used", sa.Integer, nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("rate", "key", name="pk_rate_windows"),
+    )
+
+
 def new_revision(service: str, words: str) -> Path:
     """Write an empty, numbered revision file and return its path."""
     folder = ROOT / "services" / service / "migrations"

@@ -55,6 +55,7 @@ class Operation:
     query: type[marshmallow.Schema] | None = None
     answers: dict[int, type[marshmallow.Schema] | None] = field(default_factory=dict)
     idempotent: bool = False
+    while_awaiting: bool = False
 
 
 def operation(
@@ -64,14 +65,20 @@ def operation(
     query: type[marshmallow.Schema] | None = None,
     answers: dict[int, type[marshmallow.Schema] | None],
     idempotent: bool = False,
+    while_awaiting: bool = False,
 ) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
-    """Declare a view. It is called with `body=` and `query=` as loaded by their schemas, when it declares them."""
-    declared = Operation(who, body, query, answers, idempotent)
+    """Declare a view. It is called with `body=` and `query=` as loaded by their schemas, when it declares them.
+
+    `while_awaiting` opens it to accounts that no admin has approved yet: only what concerns the account itself.
+    """
+    declared = Operation(who, body, query, answers, idempotent, while_awaiting)
 
     def decorate(view: Callable[..., Answer]) -> Callable[..., Answer]:
         @wraps(view)
         def guarded(**arguments: Any) -> Answer:
             if who is not ANYONE:
+                if not while_awaiting:
+                    auth.require_approved()
                 auth.require_role(*who)
             if query is not None:
                 arguments["query"] = _load(query, _parameters())
@@ -112,6 +119,15 @@ class Whole(marshmallow.fields.Integer):
         if type(value) is not int:
             raise marshmallow.ValidationError("must be a whole number")
         return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Flag(marshmallow.fields.Boolean):
+    """true or false: neither "yes" nor 1."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if type(value) is not bool:
+            raise marshmallow.ValidationError("must be true or false")
+        return value
 
 
 class QueryWhole(marshmallow.fields.Integer):

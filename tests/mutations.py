@@ -35,6 +35,34 @@ def test(path: str) -> tuple[str, ...]:
 
 MUTATIONS = [
     Mutation(
+        "guard of the rate",
+        "fleet/rates.py",
+        "    WHERE w.used < :limit OR w.ends_at <= clock_timestamp()\n",
+        "",
+        test("tests/fleet/test_rates.py::test_fifty_at_once_get_exactly_the_rate"),
+    ),
+    Mutation(
+        "one use of a mailed token",
+        "services/users/one_time.py",
+        "OneTimeToken.used_at.is_(None), ",
+        "",
+        test("tests/users/test_recovery.py::TestVerification::test_of_twenty_at_once_one_is_told_it_worked"),
+    ),
+    Mutation(
+        "one change of roles at a time",
+        "services/users/moderation.py",
+        "    session.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))\n",
+        "",
+        test("tests/users/test_moderation.py::TestRoles::test_admins_who_demote_one_another_leave_one"),
+    ),
+    Mutation(
+        "lease of a mail",
+        "fleet/mail.py",
+        "due_at = now() + make_interval(secs => :lease) ",
+        "due_at = now() + make_interval(secs => :lease * 0) ",
+        test("tests/fleet/test_mail.py::test_several_senders_send_each_mail_once"),
+    ),
+    Mutation(
         "inbox check",
         "fleet/queue_worker.py",
         "if envelope.id in fresh:",

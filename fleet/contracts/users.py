@@ -49,6 +49,48 @@ class UserUpdated:
     graduation_year: int | None = None
 
 
+@dataclass(frozen=True)
+class Notifications:
+    """What a member wants to be told of, by one channel."""
+
+    new_activities: bool
+    reward_updates: bool
+    leaderboard_changes: bool
+
+
+@event("users.contact_changed.v1")
+@dataclass(frozen=True)
+class ContactChanged:
+    """How a member may be reached, and with what. `email` is there only once it is verified."""
+
+    member_id: UUID
+    time_zone: str
+    locale: str
+    email_notifications: Notifications
+    discord_notifications: Notifications
+    email: str | None = None
+    discord_id: str | None = None
+
+
+@event("users.user_suspended.v1", public=True)
+@dataclass(frozen=True)
+class UserSuspended:
+    """A member earns and spends nothing until `suspended_until` (None: until somebody lifts it)."""
+
+    member_id: UUID
+    suspended_at: datetime
+    suspended_until: datetime | None = None
+
+
+@event("users.user_reinstated.v1", public=True)
+@dataclass(frozen=True)
+class UserReinstated:
+    """A suspension is over, because its time ran out or because an admin lifted it."""
+
+    member_id: UUID
+    reinstated_at: datetime
+
+
 @event("users.auth_state_changed.v1")
 @dataclass(frozen=True)
 class AuthStateChanged:

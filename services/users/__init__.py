@@ -1,5 +1,6 @@
 """users: who is who. Accounts, sign-in, roles, preferences, links to Discord.
 
-Owns members, refresh tokens and the key that signs access tokens. Publishes users.user_registered, users.user_updated
-and users.auth_state_changed. Hears users.register_member from the bot. Nobody else decides who a person is.
+Owns members with their audit trail, refresh tokens, mailed tokens and the key that signs access tokens. Publishes
+users.user_registered, user_updated, contact_changed, user_suspended, user_reinstated and auth_state_changed. Hears
+users.register_member from the bot. Its worker also sends mail and ends suspensions. Nobody else decides who a person is.
 """

@@ -9,15 +9,26 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from fleet import auth_state, outbox
-from fleet.contracts.users import AuthStateChanged, RegisterMember, UserRegistered, UserUpdated
+from fleet.contracts.users import (
+    AuthStateChanged,
+    ContactChanged,
+    Notifications,
+    RegisterMember,
+    UserRegistered,
+    UserUpdated,
+)
 from fleet.messages import new_id, now
 from fleet.problems import NotFound, Problem, invalid
-from services.users import passwords
+from services.users import letters, passwords, preferences
 from services.users.models import Member, RefreshFamily
 from services.users.passwords import key_of
 
 SOURCE = "users"
-TRACKS = ("tech", "consulting", "finance")
+TRACKS = {
+    "tech": ("Technology", "Software, data, product and design"),
+    "consulting": ("Consulting", "Strategy, operations and advisory work"),
+    "finance": ("Finance", "Banking, markets, accounting and investment"),
+}
 NEEDS_APPROVAL = ("company", "university")
 
 
@@ -56,6 +67,9 @@ def register(session: Session, fields: dict[str, Any]) -> Member:
     )
     _insert(session, member)
     _tell_registered(session, member, "web")
+    if member.status == "awaiting_approval":
+        tell_auth_state(session, member)
+    letters.welcome(session, member)
     return member
 
 
@@ -68,17 +82,14 @@ def ensure_account(session: Session, username: str, email: str, password: str, r
     member = session.scalar(select(Member).where(Member.username_key == key_of(username)).with_for_update())
     if member is None:
         return register(session, {"username": username, "email": email, "password": password, "role": role}), True
+    if member.email_key != key_of(email):
+        member.email_verified_at = None
     member.email, member.email_key = email, key_of(email)
     member.password_hash = passwords.hash_password(password)
     member.role, member.status, member.suspended_until = role, "active", None
     member.version += 1
     _insert(session, member)
-    session.execute(
-        update(RefreshFamily)
-        .where(RefreshFamily.member_id == member.id, RefreshFamily.revoked_at.is_(None))
-        .values(revoked_at=now())
-    )
-    end_tokens(session, member)
+    end_sessions(session, member)
     tell_updated(session, member)
     return member, False
 
@@ -119,6 +130,7 @@ def register_from_discord(session: Session, seen: RegisterMember) -> Member:
         raise NotFound("This Discord account has no member of its own.")
     if created is not None:
         _tell_registered(session, member, "discord")
+        tell_contact(session, member)
     elif (member.discord_username, member.discord_display_name) != (seen.discord_username, seen.display_name):
         member.discord_username, member.discord_display_name = seen.discord_username, seen.display_name
         member.version += 1
@@ -154,9 +166,35 @@ def update_profile(session: Session, member_id: UUID, fields: dict[str, Any]) ->
     return member
 
 
+def email_proved(session: Session, member: Member) -> None:
+    """The locked member showed that mail to their address reaches them."""
+    if member.email_verified_at is None:
+        member.email_verified_at = now()
+        member.version += 1
+        session.flush()
+        tell_contact(session, member)
+
+
+def change_preferences(session: Session, member_id: UUID, changes: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+    """Change the named preferences (`whole`: put all others back to their defaults) and tell who is concerned."""
+    member = get(session, member_id, lock=True)
+    present = preferences.complete(member.preferences)
+    wanted = preferences.merged({} if whole else present, changes)
+    if wanted == present:
+        return present
+    member.preferences = wanted
+    member.version += 1
+    session.flush()
+    if wanted["privacy_settings"] != present["privacy_settings"]:
+        tell_updated(session, member)
+    if {**wanted, "privacy_settings": None} != {**present, "privacy_settings": None}:
+        tell_contact(session, member)
+    return wanted
+
+
 def display_name(member: Member) -> str:
     """How others see a member, by their own preference; a Discord-born member by the name they carry in Discord."""
-    choice = member.preferences.get("privacy_settings", {}).get("display_name_preference", "first_name_only")
+    choice = preferences.complete(member.preferences)["privacy_settings"]["display_name_preference"]
     fallback = member.username or member.discord_display_name or member.discord_username or "Member"
     if choice == "username":
         return fallback
@@ -168,10 +206,31 @@ def display_name(member: Member) -> str:
     return member.first_name + initial
 
 
+def shown_status(member: Member) -> str:
+    """The member's status now: a suspension with an end is over at that instant."""
+    over = member.suspended_until is not None and member.suspended_until <= now()
+    return "active" if member.status == "suspended" and over else member.status
+
+
 def end_tokens(session: Session, member: Member) -> None:
     """Void every access token issued so far, in every service within two seconds. The member's row must be locked."""
     member.security_version += 1
     session.flush()
+    tell_auth_state(session, member)
+
+
+def end_sessions(session: Session, member: Member) -> None:
+    """End every sign-in of the member: no refresh token and no access token of before works any more."""
+    session.execute(
+        update(RefreshFamily)
+        .where(RefreshFamily.member_id == member.id, RefreshFamily.revoked_at.is_(None))
+        .values(revoked_at=now())
+    )
+    end_tokens(session, member)
+
+
+def tell_auth_state(session: Session, member: Member) -> None:
+    """Tell every service, this one at once, what tokens of the member are worth."""
     state = AuthStateChanged(
         member_id=member.id,
         security_version=member.security_version,
@@ -195,11 +254,26 @@ def tell_updated(session: Session, member: Member) -> None:
     updated = UserUpdated(
         member_id=member.id,
         display_name=display_name(member),
-        show_in_leaderboard=member.preferences.get("privacy_settings", {}).get("show_in_leaderboard", True),
+        show_in_leaderboard=preferences.complete(member.preferences)["privacy_settings"]["show_in_leaderboard"],
         role=member.role,  # type: ignore[arg-type]
-        status=member.status,  # type: ignore[arg-type]
+        status=shown_status(member),  # type: ignore[arg-type]
         track=member.track,
         university=member.university,
         graduation_year=member.graduation_year,
     )
     outbox.record(session, updated, source=SOURCE, subject=member.id, sequence=member.version)
+
+
+def tell_contact(session: Session, member: Member) -> None:
+    """Tell those who send notices how the member may be reached. The row is locked, or was made in this transaction."""
+    chosen = preferences.complete(member.preferences)
+    contact = ContactChanged(
+        member_id=member.id,
+        time_zone=chosen["display_preferences"]["time_zone"],
+        locale=chosen["display_preferences"]["locale"],
+        email_notifications=Notifications(**chosen["email_notifications"]),
+        discord_notifications=Notifications(**chosen["discord_notifications"]),
+        email=member.email if member.email_verified_at else None,
+        discord_id=member.discord_id,
+    )
+    outbox.record(session, contact, source=SOURCE, subject=member.id, sequence=member.version)

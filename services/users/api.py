@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, g
 
+from fleet import rates
 from fleet.auth import caller
 from fleet.database import transaction
 from fleet.problems import Unauthorized, invalid
 from fleet.web import ANYONE, MEMBER, Answer, operation
-from services.users import accounts, passwords, schemas, tokens
+from services.users import accounts, limits, passwords, schemas, tokens
 
 api = Blueprint("api", __name__)
 
@@ -25,7 +26,7 @@ def register(body: dict[str, Any]) -> Answer:
 
 
 @api.post("/api/users/login/")
-@operation(who=ANYONE, body=schemas.Credentials, answers={200: schemas.Session, 401: None})
+@operation(who=ANYONE, body=schemas.Credentials, answers={200: schemas.Session, 401: None, 429: None})
 def login(body: dict[str, Any]) -> Answer:
     """Sign in by username or e-mail address and password.
 
@@ -34,12 +35,20 @@ def login(body: dict[str, Any]) -> Answer:
     with transaction() as session:
         member = accounts.by_login(session, body["username"])
         stored = member.password_hash if member and member.status != "erased" else None
+        account = limits.account(member, body["username"])
+        limits.check_failures(session, account)
     # Outside of the transaction: a hash takes 20 ms, and a connection would wait for it.
     if not passwords.matches(stored, body["password"]):
+        with transaction() as session:
+            seconds = limits.count_failure(session, account)
+        rates.refuse(seconds, limits.WORDS)
         raise Unauthorized("The name or the password is not right.")
     assert member is not None
     with transaction() as session:
+        # Again, because of those who guessed in the meantime: a guess that comes too late must not show it was right.
+        limits.check_failures(session, account)
         member = accounts.get(session, member.id)
+        g.active_member = member.id
         return {"user": schemas.dump(member), "tokens": tokens.start_session(session, member)}
 
 
@@ -48,9 +57,11 @@ def login(body: dict[str, Any]) -> Answer:
 def refresh(body: dict[str, Any]) -> Answer:
     """Exchange a refresh token for a new pair; one that was used before ends the whole session."""
     with transaction() as session:
-        pair, _member = tokens.rotate(session, body["refresh"])
+        pair, member = tokens.rotate(session, body["refresh"])
     if pair is None:
         raise Unauthorized("This refresh token was used before, so its session was ended. Sign in again.")
+    assert member is not None
+    g.active_member = member.id
     return dict(pair)
 
 
@@ -64,7 +75,7 @@ def logout(body: dict[str, Any]) -> Answer:
 
 
 @api.get("/api/users/profile/")
-@operation(who=MEMBER, answers={200: schemas.User})
+@operation(who=MEMBER, answers={200: schemas.User}, while_awaiting=True)
 def get_profile() -> Answer:
     """The signed-in member."""
     with transaction() as session:
@@ -72,7 +83,7 @@ def get_profile() -> Answer:
 
 
 @api.route("/api/users/profile/", methods=["PUT", "PATCH"])
-@operation(who=MEMBER, body=schemas.Profile, answers={200: schemas.User})
+@operation(who=MEMBER, body=schemas.Profile, answers={200: schemas.User}, while_awaiting=True)
 def change_profile(body: dict[str, Any]) -> Answer:
     """Change the editable fields of one's own profile; any other field is refused and nothing changes."""
     if not body:

@@ -5,12 +5,34 @@ from typing import Any
 from flask import Flask
 
 from fleet import web
+from services.users.activity import note_activity
+from services.users.admin_api import admin_api
 from services.users.api import api
+from services.users.onboarding_api import onboarding_api
+from services.users.passwords_api import passwords_api
+from services.users.preferences_api import preferences_api
 from services.users.tokens import signer
 
-PUBLIC = ("api.register", "api.login", "api.refresh", "api.logout", "api.jwks")
+PUBLIC = (
+    "api.register",
+    "api.login",
+    "api.refresh",
+    "api.logout",
+    "api.jwks",
+    "admin_api.list_tracks",
+    "passwords_api.verify_email",
+    "passwords_api.request_reset",
+    "passwords_api.confirm_reset",
+)
 
 
 def create_app(keys: Any = None) -> Flask:
     """The application, verifying tokens with the very key it signs them with unless `keys` is given."""
-    return web.create_app("users", [api], PUBLIC, keys=signer() if keys is None else keys)
+    app = web.create_app(
+        "users",
+        [api, admin_api, preferences_api, passwords_api, onboarding_api],
+        PUBLIC,
+        keys=signer() if keys is None else keys,
+    )
+    note_activity(app)
+    return app

@@ -9,6 +9,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fleet.database import metadata
+from fleet.mail import mail_queue
+from fleet.rates import rate_windows
 
 
 class Base(DeclarativeBase):
@@ -32,6 +34,10 @@ class Member(Base):
         CheckConstraint("(username IS NULL) = (username_key IS NULL)", name="username_has_key"),
         CheckConstraint("(email IS NULL) = (email_key IS NULL)", name="email_has_key"),
         CheckConstraint("username IS NOT NULL OR discord_id IS NOT NULL OR status = 'erased'", name="reachable"),
+        CheckConstraint("warnings >= 0", name="warnings"),
+        Index("ix_members_created_at_id", "created_at", "id"),
+        # The queue of applicants and the suspensions that end by themselves are few among many.
+        Index("ix_members_not_active", "status", "suspended_until", postgresql_where=text("status <> 'active'")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -55,7 +61,10 @@ class Member(Base):
     discord_username: Mapped[str | None]
     discord_display_name: Mapped[str | None]
     media_consent_at: Mapped[datetime | None]
+    media_consent_from: Mapped[str | None]
     onboarding_completed_at: Mapped[datetime | None]
+    warnings: Mapped[int] = mapped_column(server_default="0")
+    last_activity_at: Mapped[datetime | None]
     preferences: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     version: Mapped[int] = mapped_column(BigInteger, server_default="1")
     security_version: Mapped[int] = mapped_column(BigInteger, server_default="1")
@@ -87,3 +96,65 @@ class RefreshToken(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class AuditEntry(Base):
+    """Who changed what about a member, and when: never changed, never deleted. No actor: it happened by itself.
+
+    `before` and `after` hold what is not personal (role, status, track ...); the rest is in the entry's note.
+    """
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (Index("ix_audit_entries_member_id_id", "member_id", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID]
+    actor_id: Mapped[UUID | None]
+    action: Mapped[str]
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+    occurred_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AuditNote(Base):
+    """The personal part of an audit entry: names before and after, and the reason given. Erasure deletes it."""
+
+    __tablename__ = "audit_notes"
+
+    entry_id: Mapped[UUID] = mapped_column(ForeignKey("audit_entries.id"), primary_key=True)
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+    reason: Mapped[str | None]
+
+
+class OneTimeToken(Base):
+    """A token sent by mail, by its SHA-256: for one purpose, one address and one use."""
+
+    __tablename__ = "one_time_tokens"
+    __table_args__ = (CheckConstraint("purpose IN ('verify_email', 'reset_password')", name="purpose"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"), index=True)
+    purpose: Mapped[str]
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    email_key: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class ResetRequest(Base):
+    """Somebody asked for a password reset of an address; the worker looks whether anybody has it.
+
+    The door writes the same row for every address, so neither its answer nor its time says who has an account.
+    """
+
+    __tablename__ = "reset_requests"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email_key: Mapped[str]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+mail_queue.to_metadata(Base.metadata)
+rate_windows.to_metadata(Base.metadata)

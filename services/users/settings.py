@@ -16,6 +16,25 @@ class UsersSettings:
 
 
 @dataclass(frozen=True)
+class SiteSettings:
+    """Where members find Propel, for the links in mail."""
+
+    url: str = setting(
+        "GATEWAY_URL", default="http://127.0.0.1:8080", help="address of the gateway as members reach it"
+    )
+
+
+@dataclass(frozen=True)
+class RateSettings:
+    """How often one account may be tried."""
+
+    login_failures: int = setting("USERS_LOGIN_FAILURES", default=10, help="wrong passwords a minute for one account")
+    resets: int = setting(
+        "USERS_RESETS", default=5, help="mails an hour to one account, of each kind, that it asks for"
+    )
+
+
+@dataclass(frozen=True)
 class AdminSettings:
     """What `make admin` hands over."""
 

@@ -80,6 +80,9 @@ def access_token(member: Member) -> str:
         "jti": secrets.token_urlsafe(12),
         "type": "access",
     }
+    if member.status == "awaiting_approval":
+        # The event that says so takes a moment to reach the other services; the token says it at once.
+        claims["awaiting"] = True
     return jwt.encode(claims, signer().private, ALGORITHM, headers={"kid": signer().kid, "typ": TOKEN_TYPE})
 
 

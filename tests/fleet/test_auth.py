@@ -315,12 +315,52 @@ class TestRevocation:
         on("points")
         client = points_app(keys=keys).test_client()
         made = []
-        real = auth._StateCache.minimum
-        monkeypatch.setattr(auth._StateCache, "minimum", lambda cache, id_: made.append(cache) or real(cache, id_))
+        real = auth._StateCache.of
+        monkeypatch.setattr(auth._StateCache, "of", lambda cache, id_: made.append(cache) or real(cache, id_))
         client.get("/api/points/balance/", headers=keys.bearer(ME))
-        made[0]._found.update({str(number): (0.0, 0) for number in range(10_001)})
+        made[0]._found.update({str(number): (0.0, 0, "active") for number in range(10_001)})
         client.get("/api/points/balance/", headers=keys.bearer(new_id()))
         assert len(made[0]._found) == 1
+
+
+class TestAwaitingApproval:
+    """An account that no admin has approved sees nothing of a service but what concerns the account itself."""
+
+    @pytest.fixture
+    def balance(self, on, keys) -> Callable[..., Any]:
+        on("points")
+        client = points_app(keys=keys).test_client()
+        return lambda **claims: client.get("/api/points/balance/", headers=keys.bearer(ME, "company", **claims))
+
+    def hear(self, version: int, status: Any) -> None:
+        with transaction() as session:
+            auth_state.keep(session, AuthStateChanged(ME, version, "company", status))
+
+    def test_every_route_is_closed_to_it(self, on, keys):
+        on("points")
+        self.hear(1, "awaiting_approval")
+        app = points_app(keys=keys)
+        for rule in app.url_map.iter_rules():
+            operation = getattr(app.view_functions[rule.endpoint], "operation", None)
+            if operation is None or operation.who == ("anyone",):
+                continue
+            path = rule.build({name: new_id() for name in rule.arguments}, append_unknown=False)[1]
+            for method in rule.methods - {"HEAD", "OPTIONS"}:
+                answer = app.test_client().open(path, method=method, headers=keys.bearer(ME, "company"))
+                refused(answer, 403, "awaiting-approval")
+
+    def test_the_token_says_it_before_the_event_arrives(self, balance):
+        refused(balance(awaiting=True), 403, "awaiting-approval")
+
+    def test_a_token_made_after_the_approval_is_believed_before_the_event_arrives(self, balance):
+        self.hear(1, "awaiting_approval")
+        assert balance(sv=2).status_code == 200
+
+    def test_the_approval_opens_the_doors(self, balance):
+        self.hear(1, "awaiting_approval")
+        self.hear(2, "active")
+        assert balance(sv=2).status_code == 200
+        refused(balance(sv=1, awaiting=True), 401)
 
 
 class KeyServer:

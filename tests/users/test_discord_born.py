@@ -28,19 +28,20 @@ def see(name: str = "Ada", discord_id: str = "77", member_id: UUID = DERIVED, at
 
 def test_the_first_sight_makes_a_member_and_tells_it(told):
     assert see() == DERIVED
-    registered, updated = told()
+    registered, updated, contact = told()
     assert (registered.type, registered.sequence) == ("users.user_registered.v1", 1)
     assert (registered.data.origin, registered.data.role) == ("discord", "student")
     assert registered.data.registered_at == SEEN_AT
     assert (updated.type, updated.sequence) == ("users.user_updated.v1", 1)
     assert (updated.data.display_name, updated.data.show_in_leaderboard) == ("Ada", True)
-    assert {event.subject for event in (registered, updated)} == {str(DERIVED)}
+    assert (contact.type, contact.data.discord_id, contact.data.email) == ("users.contact_changed.v1", "77", None)
+    assert {event.subject for event in (registered, updated, contact)} == {str(DERIVED)}
 
 
 def test_the_same_names_again_are_no_news(told):
     for _ in range(3):
         see()
-    assert len(told()) == 2
+    assert len(told()) == 3
 
 
 def test_a_new_name_is_told_with_a_higher_version(told, row_count):
@@ -61,7 +62,11 @@ def test_twenty_commands_at_once_make_one_member(told, row_count):
     with ThreadPoolExecutor(20) as pool:
         assert set(pool.map(lambda _: see(), range(20))) == {DERIVED}
     assert row_count("members") == 1
-    assert [event.type for event in told()] == ["users.user_registered.v1", "users.user_updated.v1"]
+    assert [event.type for event in told()] == [
+        "users.user_registered.v1",
+        "users.user_updated.v1",
+        "users.contact_changed.v1",
+    ]
 
 
 def test_twenty_names_at_once_are_told_in_the_order_of_their_versions(told, row_count):
