@@ -1,7 +1,7 @@
 # Propel. `make` alone lists what can be done; variables may be given after the target: make up PORT_BASE=18000
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help mutations format openapi settings up down restart status logs reset admin verify demo test test-browser check lock bench prepare
+.PHONY: help mutations format openapi settings up down restart status logs reset admin verify demo test check lock bench prepare
 # Compiled modules make every start faster; a shell that forbids them would cost each process a second.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
@@ -43,8 +43,6 @@ check: prepare ## lint, types, import rules, manifests
 	@$(PYTHON) -m tests.check
 mutations: prepare ## take each guard out of a copy and see that its test fails (some minutes)
 	@$(PYTHON) -m tests.mutations
-test-browser: prepare ## the browser tests, fetching a browser when there is none
-	@$(PYTHON) -m pytest tests/browser $(ARGS)
 bench: prepare ## measure it beside the machine's limits (ONLY=P1,P3 MEMBERS= SECONDS= RUNS= ARGS=)
 	@$(PYTHON) -m tests.bench $(foreach name,ONLY MEMBERS ROWS SECONDS RUNS CLIENTS WORKERS THREADS,$(if $($(name)),'$(name)=$($(name))')) $(ARGS)
 format: prepare ## write the code in the one form that `make check` wants

@@ -60,7 +60,9 @@ class Consumer:
             self._closed.clear()
             io.start()
             while not self._closed.wait(0.2) and not self.stop.is_set():
-                pass
+                if not all(thread.is_alive() for thread in threads):
+                    # A SystemExit ends a thread without a word, and its queue would never be read again.
+                    raise RuntimeError("the worker of a queue ended")
             if self.stop.is_set():
                 break
             io.join(2)
@@ -120,6 +122,8 @@ class Consumer:
                 self._publisher = self._publisher or Publisher(self._url)
                 outcome = self._publisher.publish([outgoing])
             except BrokerAway:
+                if self._publisher:
+                    self._publisher.close()
                 self._publisher = None
                 raise
         if not outcome.confirmed:

@@ -15,7 +15,8 @@ BATCH = 5_000
 # The inbox outlives any replay of a dead letter (14 days); keys outlive any sensible retry of a request.
 RETENTION = {
     "inbox": ("received_at", "30 days"),
-    "answers": ("arrived_at", "1 day"),
+    # As long as the bot keeps who waits for one.
+    "answers": ("arrived_at", "30 days"),
     "idempotency_keys": ("created_at", "7 days"),
 }
 

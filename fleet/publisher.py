@@ -11,6 +11,7 @@ from typing import Any
 
 import pika
 from pika.adapters.select_connection import SelectConnection
+from pika.exceptions import ChannelClosedByBroker
 
 from fleet.messages import CONTENT_TYPE
 
@@ -19,6 +20,10 @@ CONFIRM_TIMEOUT_S = 15.0
 
 class BrokerAway(Exception):
     """The connection to RabbitMQ failed; nothing more is known of what was under way. Reconnect and publish again."""
+
+
+class NotTaken(BrokerAway):
+    """The broker closed the channel over something in the batch: no right to the key, or no such exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._thread.start()
         if not self._opened.wait(CONFIRM_TIMEOUT_S) or self._failure:
+            self.close()
             raise BrokerAway(str(self._failure or "no answer"))
 
     def _run(self) -> None:
@@ -156,11 +162,18 @@ class Publisher:
         if not self._settled.wait(CONFIRM_TIMEOUT_S):
             self._failure = self._failure or TimeoutError("the broker did not confirm in time")
         if self._failure:
-            raise BrokerAway(str(self._failure))
+            refused = isinstance(self._failure, ChannelClosedByBroker)
+            raise (NotTaken if refused else BrokerAway)(str(self._failure))
         return self._outcome
 
     def close(self) -> None:
         """Close the connection and end its thread; safe to repeat."""
-        if self._thread.is_alive() and self._failure is None:
-            self._connection.ioloop.add_callback_threadsafe(self._connection.close)
+        if self._thread.is_alive():
+            self._connection.ioloop.add_callback_threadsafe(self._end)
             self._thread.join(5)
+
+    def _end(self) -> None:
+        # A broker that stalls does not answer the farewell either.
+        self._connection.ioloop.call_later(2, self._connection.ioloop.stop)
+        if self._connection.is_open:
+            self._connection.close()

@@ -186,7 +186,7 @@ class QueueWorker:
         with transaction() as session:
             fresh = inbox.take(session, self.queue, list(envelopes))
             replies: list[Envelope[Reply]] = []
-            for waiting in self._groups([e for e in envelopes.values() if e.id in fresh]):
+            for waiting in self._groups(sorted((e for e in envelopes.values() if e.id in fresh), key=_subject)):
                 replies += self._handle(session, waiting)
             outbox.record_replies(session, replies)
 
@@ -262,13 +262,18 @@ class QueueWorker:
             mandatory=True,
             headers={"x-attempt": attempt + 1, "x-sender": sender},
         )
-        try:
-            self.consumer.publish_retry(outgoing)
-        except BrokerAway as away:
-            # Unacknowledged, it comes back with the next connection.
-            log.warning("retry_not_published", message_id=str(envelope.id), error=str(away))
+        pause = OUTAGE_PAUSE_S[0]
+        # Held while the channel it came by lives: unacknowledged there, nothing else would bring it back.
+        while delivery.channel.is_open and not self.consumer.stop.is_set():
+            try:
+                self.consumer.publish_retry(outgoing)
+            except BrokerAway as away:
+                log.warning("retry_not_published", message_id=str(envelope.id), error=str(away))
+                self.consumer.stop.wait(pause)
+                pause = min(pause * 2, OUTAGE_PAUSE_S[1])
+                continue
+            self._settle([delivery], "retried")
             return
-        self._settle([delivery], "retried")
 
     def _kill(self, delivery: Delivery, cause: str) -> None:
         log.error("message_dead_lettered", queue=self.queue, message_id=delivery.properties.message_id, cause=cause)
@@ -335,6 +340,11 @@ class QuestionWorker(QueueWorker):
                 and delivery.channel.basic_publish(topology.REPLIES, reply.type, body, properties)
             )
         )
+
+
+def _subject(envelope: Envelope[Any]) -> str:
+    """Two batches that share members lock them in one order; what concerns the same one stays as it came."""
+    return envelope.subject or ""
 
 
 def _context_of(envelope: Envelope[Any]) -> ExitStack:

@@ -14,7 +14,7 @@ import psycopg2
 from sqlalchemy.engine import make_url
 
 from fleet import logs, metrics
-from fleet.publisher import BrokerAway, Outcome, Outgoing, Publisher
+from fleet.publisher import BrokerAway, NotTaken, Outcome, Outgoing, Publisher
 from fleet.settings import BrokerSettings, DatabaseSettings, read
 
 log = logs.get(__name__)
@@ -25,6 +25,7 @@ BATCH = 500
 # Any number, the same in every relay; the lock is per database, so services do not meet on it.
 ADVISORY_LOCK = 5_271_009
 RETURNED_WAIT_S = 5
+NOT_TAKEN_WAIT_S = 300
 
 _SELECT = """
     SELECT id, message_id, exchange, routing_key, mandatory, ttl_ms, body, extract(epoch FROM now() - recorded_at)
@@ -40,6 +41,7 @@ class Relay:
         self.service = service
         self.stop = stop
         self.active = False
+        self._batch = BATCH
         self._database: Any = None
         self._publisher: Publisher | None = None
 
@@ -89,17 +91,30 @@ class Relay:
         """Publish up to BATCH rows, delete the confirmed ones, put off the others; returns how many were read."""
         assert self._publisher is not None
         with self._database.cursor() as cursor:
-            cursor.execute(_SELECT, (BATCH,))
+            cursor.execute(_SELECT, (self._batch,))
             rows = cursor.fetchall()
             metrics.outbox_lag.set(float(rows[0][7]) if rows else 0.0)
             if not rows:
+                self._batch = BATCH
                 return 0
-            outcome = self._publisher.publish([_outgoing(row) for row in rows])
+            try:
+                outcome = self._publisher.publish([_outgoing(row) for row in rows])
+            except NotTaken as error:
+                self._set_apart(cursor, rows, error)
+                raise
             if outcome.confirmed:
                 cursor.execute("DELETE FROM outbox WHERE id = ANY(%s)", (outcome.confirmed,))
                 metrics.published.inc(len(outcome.confirmed))
             self._postpone(cursor, outcome)
         return len(rows)
+
+    def _set_apart(self, cursor: Any, rows: list[tuple[Any, ...]], error: NotTaken) -> None:
+        """The broker closed the channel over one of the rows: sent one by one it shows itself, and is put off."""
+        self._batch = 1
+        if len(rows) == 1:
+            log.error("message_not_taken", id=rows[0][0], routing_key=rows[0][3], error=str(error))
+            cursor.execute(_POSTPONE, (NOT_TAKEN_WAIT_S, [rows[0][0]]))
+            self._batch = BATCH
 
     def _postpone(self, cursor: Any, outcome: Outcome) -> None:
         if outcome.returned:

@@ -100,12 +100,22 @@ def parse(cls: type[T], environment: Mapping[str, str]) -> T:
 @cache
 def read(cls: type[T]) -> T:
     """The settings of this process; read once. Ends the process with status 2 when some are missing."""
-    try:
-        return parse(cls, os.environ)
-    except SettingsError as error:
+    require(cls)
+    return parse(cls, os.environ)
+
+
+def require(*classes: type[Any]) -> None:
+    """End the process with status 2, naming all that is missing for any of these; the first thing a process does."""
+    problems: list[str] = []
+    for cls in classes:
+        try:
+            parse(cls, os.environ)
+        except SettingsError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+    if problems:
         sys.stderr.write("Propel cannot start, settings are missing or wrong:\n")
-        sys.stderr.writelines(f"  {problem}\n" for problem in error.problems)
-        raise SystemExit(2) from error
+        sys.stderr.writelines(f"  {problem}\n" for problem in problems)
+        raise SystemExit(2)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,15 @@ from fleet import housekeeping, logs, metrics
 from fleet.consumer import BATCH, PREFETCH, Consumer
 from fleet.database import engine
 from fleet.relay import Relay
-from fleet.settings import BrokerSettings, read
+from fleet.settings import (
+    BrokerSettings,
+    DatabaseSettings,
+    LogSettings,
+    MetricsSettings,
+    ProgramSettings,
+    read,
+    require,
+)
 from fleet.topology import SERVICES
 
 log = logs.get(__name__)
@@ -23,6 +31,7 @@ log = logs.get(__name__)
 
 def run(service: str, roles: tuple[str, ...]) -> int:
     """Run the roles of `service` in this process until SIGTERM or SIGINT; 0 when it ended in good order."""
+    require(LogSettings, BrokerSettings, DatabaseSettings, MetricsSettings, ProgramSettings)
     logs.configure(service, "-".join(roles))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -46,7 +46,7 @@ def up() -> int:
     line(paint(f"Propel is up, {time.monotonic() - began:.1f} s", "bold"))
     line(f"  Gateway          {fleet.gateway_url}   the state of each part: {fleet.gateway_url}/health/")
     if any(process.name == "discord" for process in fleet.processes()):
-        line(f"  Local Discord    http://127.0.0.1:{ports['discord']}/   talk to the bot here")
+        line(f"  Local Discord    http://127.0.0.1:{ports['discord']}/   JSON; README.md shows how to talk to the bot")
     if not fleet.settings.get("SMTP_URL"):
         line(f"  Mail             {shown(MAIL)}/   what would have been sent")
     if ACCOUNTS.exists():

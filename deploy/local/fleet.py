@@ -128,7 +128,6 @@ class Fleet:
             values = {**own, **values}
         if service in ("users", "bot"):
             values["MEMBER_NAMESPACE"] = secret("member_namespace")
-            values["BOT_SHARED_SECRET"] = secret("bot_shared_secret")
         return values
 
     def processes(self) -> list[Process]:
@@ -308,7 +307,7 @@ class Fleet:
     def account_job(self, name: str, username: str, email: str, password: str, role: str) -> Process:
         """A one-shot that makes one account."""
         options = ("--role", role) if role != "admin" else ()
-        values = {**self.environment("users"), "USERS_JWT_KEY_FILE": str(signing_key()), "ADMIN_PASSWORD": password}
+        values = {**self.environment("users"), "ADMIN_PASSWORD": password}
         return Process(name, _module("services.users.admin", username, email, *options), values, needs=("migrations",))
 
     def _accounts(self) -> list[Process]:

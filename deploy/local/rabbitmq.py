@@ -34,6 +34,9 @@ def configuration(home: Path, port: int) -> str:
         "disk_free_limit.absolute": "50MB",
         # The default, 512 MB, is kept in memory: beside the low watermark above the node would block under load.
         "raft.wal_max_size_bytes": "16777216",
+        # A message is held unacknowledged while its database is away; after the default of 30 minutes each would count
+        # as a crash, and a long outage would end in the dead queue.
+        "consumer_timeout": str(7 * 24 * 3600 * 1000),
         "log.console": "true",
         "log.console.level": "info",
         "log.console.formatter": "json",

@@ -28,7 +28,7 @@ Period = Literal["all_time", "weekly", "monthly"]
 
 @dataclass(frozen=True)
 class ActivityOutcome:
-    """What became of a LogActivity: `awarded` false means that a cap or cooldown was already used up."""
+    """What became of a LogActivity: `awarded` false means that this reference was counted before."""
 
     awarded: bool
     points: int

@@ -19,7 +19,7 @@ import nextcord
 
 from fleet import logs, metrics
 from fleet.database import engine, is_outage
-from fleet.settings import DatabaseSettings, ProgramSettings, read
+from fleet.settings import DatabaseSettings, LogSettings, MetricsSettings, ProgramSettings, read, require
 from services.bot import answers, cogs, earning
 from services.bot.client import PropelClient
 from services.bot.gathering import Gathering
@@ -148,6 +148,7 @@ async def _finish(client: PropelClient, gathering: Gathering, behind: list[async
 
 def main() -> int:
     """Read the settings, which may end the process with status 2, and run."""
+    require(LogSettings, DatabaseSettings, MetricsSettings, ProgramSettings, BotSettings)
     logs.configure("bot", "client")
     # At DEBUG and INFO nextcord and aiohttp write addresses, and those of interactions hold their tokens.
     for name in ("nextcord", "aiohttp"):

@@ -264,7 +264,8 @@ def _use_cap(session: Session, member_id: UUID, activity: ActivityType, occurred
 def _use_cooldown(session: Session, member_id: UUID, activity: ActivityType, occurred_at: datetime) -> None:
     """Start the cooldown anew when the last one is over, in one guarded statement.
 
-    Measured in both directions, because messages may arrive in another order than they happened.
+    Measured from the newest award of the activity, in both directions, because messages may arrive in another order than
+    they happened.
     """
     if not activity.cooldown_seconds:
         return

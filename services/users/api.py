@@ -47,7 +47,10 @@ def login(body: dict[str, Any]) -> Answer:
     with transaction() as session:
         # Again, because of those who guessed in the meantime: a guess that comes too late must not show it was right.
         limits.check_failures(session, account)
-        member = accounts.get(session, member.id)
+        # The row is locked and compared once more: a reset that came while the hash was computed must win.
+        member = accounts.get(session, member.id, lock=True)
+        if member.password_hash != stored:
+            raise Unauthorized("The name or the password is not right.")
         g.active_member = member.id
         return {"user": schemas.dump(member), "tokens": tokens.start_session(session, member)}
 

@@ -84,7 +84,7 @@ class RefreshFamily(Base):
 
 
 class RefreshToken(Base):
-    """A refresh token by its SHA-256; `used_at` is set once, by a guarded update."""
+    """A refresh token by its SHA-256; `used_at` is set once, under the lock of its family."""
 
     __tablename__ = "refresh_tokens"
     __table_args__ = (Index("ix_refresh_tokens_parent_id", "parent_id"),)

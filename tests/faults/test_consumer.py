@@ -220,3 +220,50 @@ def test_the_inbox_lets_only_one_of_two_at_once_through(sea):
     assert outcome == [set()]
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM inbox")) == 1
+
+
+def test_a_failing_message_is_retried_although_the_first_try_to_publish_it_failed(sea, monkeypatch):
+    """Left unacknowledged on a healthy connection, nothing would ever bring it back."""
+    from threading import Event, Thread
+
+    from fleet.consumer import Consumer
+    from fleet.publisher import BrokerAway
+    from tests.conftest import forget
+    from tests.faults import ship
+
+    monkeypatch.setenv("DATABASE_URL", sea.url)
+    forget()
+    stop, tries = Event(), []
+    consumer = Consumer(ship.subscriptions, sea.rabbitmq.url("points"), stop)
+    publish = consumer.publish_retry
+
+    def away_at_first(outgoing):
+        tries.append(outgoing)
+        if len(tries) == 1:
+            raise BrokerAway("the broker did not confirm in time")
+        publish(outgoing)
+
+    monkeypatch.setattr(consumer, "publish_retry", away_at_first)
+    thread = Thread(target=consumer.run, daemon=True)
+    thread.start()
+    try:
+        sea.publish([command("flaky once more")])
+        eventually(lambda: references(sea) == ["flaky once more"], "it is applied in the end", 30)
+    finally:
+        stop.set()
+        thread.join(15)
+        forget()
+
+
+def test_a_worker_with_a_wrong_setting_names_all_of_them_and_ends_with_2(sea):
+    import os
+    import subprocess
+    import sys
+
+    from tests.conftest import ROOT
+
+    values = {"PATH": os.environ["PATH"], "PROGRAM_TIMEZONE": "Europe/Berln"}
+    command_line = [sys.executable, "-m", "fleet.worker", "points", "--only", "consumer"]
+    done = subprocess.run(command_line, cwd=ROOT, env=values, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert all(name in done.stderr for name in ("AMQP_URL", "DATABASE_URL", "PROGRAM_TIMEZONE"))

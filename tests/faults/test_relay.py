@@ -196,3 +196,27 @@ def test_a_message_outside_of_a_transaction_is_refused(on):
     on("points")
     with Session(database.engine()) as session, pytest.raises(outbox.NotInTransaction):
         outbox.record(session, UserRegistered(uuid4(), "student", "web", now()), source="points")
+
+
+def test_a_row_the_broker_does_not_take_is_set_apart_and_the_rest_goes_on(sea):
+    """A key that this service has no right to closes the channel over the whole batch."""
+    foreign = event_row(exchange=topology.REPLIES, key="reviews.answered.v1")
+    insert(sea, [reply_row() for _ in range(3)] + [foreign] + [reply_row() for _ in range(20)])
+    with sea.process(*RELAY):
+        eventually(lambda: sea.depth("bot.replies") >= 23, "the others arrive", 30)
+        eventually(
+            lambda: sea.sql("SELECT routing_key, attempts FROM outbox") == [("reviews.answered.v1", 1)], "it waits"
+        )
+
+
+def test_a_publisher_that_timed_out_is_closed_for_good(sea, monkeypatch):
+    from fleet import publisher as publishing
+    from fleet.publisher import BrokerAway, Outgoing, Publisher
+
+    found = Publisher(sea.rabbitmq.url("bot"))
+    monkeypatch.setattr(publishing, "CONFIRM_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(found, "_send", lambda batch: None)
+    with pytest.raises(BrokerAway):
+        found.publish([Outgoing(1, topology.COMMANDS, "points.x.v1", b"{}", str(new_id()), True)])
+    found.close()
+    eventually(lambda: not found._thread.is_alive() and not found._connection.is_open, "no thread, no connection", 10)

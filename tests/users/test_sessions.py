@@ -312,3 +312,22 @@ class TestLogout:
         assert post("logout", refresh="unknown").status_code == 200
         assert told("users.auth_state_changed.v1") == []
         assert refresh(pair["refresh"]).status_code == 200
+
+
+def test_a_sign_in_that_races_a_reset_of_the_account_does_not_survive_it(client, monkeypatch):
+    """The old password was right when its hash was computed; when the session is written, it no longer is."""
+    from services.users import passwords
+
+    with transaction() as session:
+        accounts.ensure_account(session, "racer", "racer@example.org", "the old password 1", "student")
+    real = passwords.matches
+
+    def reset_meanwhile(stored, password):
+        right = real(stored, password)
+        with transaction() as session:
+            accounts.ensure_account(session, "racer", "racer@example.org", "the new password 2", "admin")
+        return right
+
+    monkeypatch.setattr(passwords, "matches", reset_meanwhile)
+    answer = client.post("/api/users/login/", json={"username": "racer", "password": "the old password 1"})
+    assert answer.status_code == 401
