@@ -20,16 +20,15 @@ from fleet.database import is_outage, transaction
 log = logs.get(__name__)
 
 FOLD_EVERY_S = 0.5
-BUCKET = 1024
 _FOLDER_LOCK = 5_271_011
 
-# Scores fall, too (corrections, reversals), below zero never; integer division by a shift is exact for both.
+# Scores of a week may fall below zero (corrections); a shift rounds down on both sides of it, a division does not.
 _COUNTS = """
     SELECT coalesce(sum(members), 0) FROM (
-        SELECT members FROM rank_counts WHERE board = :board AND level = 1 AND bucket > :points / 1024
+        SELECT members FROM rank_counts WHERE board = :board AND level = 1 AND bucket > (:points >> 10)
         UNION ALL
         SELECT members FROM rank_counts WHERE board = :board AND level = 0
-            AND bucket > :points AND bucket < (:points / 1024 + 1) * 1024
+            AND bucket > :points AND bucket < ((:points >> 10) + 1) << 10
         UNION ALL
         SELECT change FROM rank_deltas WHERE board = :board AND points > :points
     ) AS found
@@ -73,7 +72,7 @@ _FOLD = text(
     ), sums AS (
         SELECT board, 0 AS level, points AS bucket, sum(change) AS members FROM moved GROUP BY board, points
         UNION ALL
-        SELECT board, 1, points / 1024, sum(change) FROM moved GROUP BY board, points / 1024
+        SELECT board, 1, points >> 10, sum(change) FROM moved GROUP BY board, points >> 10
     ), folded AS (
         INSERT INTO rank_counts AS c (board, level, bucket, members)
         SELECT board, level, bucket, members FROM sums WHERE members <> 0 ORDER BY board, level, bucket

@@ -205,8 +205,8 @@ def _projections(cursor: Any, members: int, past: Past, end: datetime) -> None:
 # The one place for projections of the boards, from the scores that are there by now (triggers do not fire in between).
 RANKS = (
     "INSERT INTO rank_counts SELECT board, 0, points, count(*) FROM scores WHERE shown GROUP BY board, points",
-    "INSERT INTO rank_counts SELECT board, 1, points / 1024, count(*) FROM scores WHERE shown"
-    " GROUP BY board, points / 1024",
+    "INSERT INTO rank_counts SELECT board, 1, points >> 10, count(*) FROM scores WHERE shown"
+    " GROUP BY board, points >> 10",
 )
 
 

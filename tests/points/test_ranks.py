@@ -37,7 +37,7 @@ def fold() -> int:
 
 def assert_equal_everywhere() -> None:
     for board in ("all_time", boards.board_name("weekly", now()), "week:2001-01-01"):
-        for points in (0, 1, 5, 1023, 1024, 1025, 2047, 2048, 5000, 10**9):
+        for points in (-3000, -1025, -1024, -1, 0, 1, 5, 1023, 1024, 1025, 2047, 2048, 5000, 10**9):
             assert looked_up(board, points) == counted(board, points), (board, points)
 
 
@@ -51,7 +51,7 @@ def test_looked_up_is_counted_after_any_changes_folded_or_not(member, seed):
         if what < 0.7:
             with transaction() as session:
                 ledger.lock_balance(session, person)
-                boards.add(session, person, dice.choice((1, 5, 700, 1024)), now() - timedelta(days=dice.randrange(20)))
+                boards.add(session, person, dice.choice((1, 5, 700, 1024, -1100)), now() - timedelta(days=dice.randrange(20)))
         elif what < 0.9:
             versions[person] += 1
             shown = dice.random() < 0.5

@@ -71,9 +71,9 @@ def test_the_standing_of_a_member(hear, member):
 def test_a_suspension_shows_in_the_standing_until_it_ends(hear, member):
     ada, until = member("Ada"), now() + timedelta(hours=1)
     hear(AuthStateChanged(ada, 2, "student", "suspended", until))
-    assert hear(points.GetStanding(ada)) == points.Standing(0, 0, 0, 0, None, until, suspended=True)
+    assert hear(points.GetStanding(ada)) == points.Standing(0, 0, 0, 0, 1, until, suspended=True)
     hear(AuthStateChanged(ada, 3, "student", "suspended", None))
-    assert hear(points.GetStanding(ada)) == points.Standing(0, 0, 0, 0, None, None, suspended=True)
+    assert hear(points.GetStanding(ada)) == points.Standing(0, 0, 0, 0, 1, None, suspended=True)
     hear(AuthStateChanged(ada, 4, "student", "active", None))
     hear(AuthStateChanged(ada, 3, "student", "suspended", None))
     assert hear(points.GetStanding(ada)).suspended is False

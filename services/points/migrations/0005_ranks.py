@@ -53,8 +53,8 @@ def upgrade() -> None:
         "INSERT INTO rank_counts SELECT board, 0, points, count(*) FROM scores WHERE shown GROUP BY board, points"
     )
     op.execute(
-        "INSERT INTO rank_counts SELECT board, 1, points / 1024, count(*) FROM scores WHERE shown"
-        " GROUP BY board, points / 1024"
+        "INSERT INTO rank_counts SELECT board, 1, points >> 10, count(*) FROM scores WHERE shown"
+        " GROUP BY board, points >> 10"
     )
     op.execute(FUNCTION)
     for kind in TRIGGERS:
