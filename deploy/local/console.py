@@ -12,15 +12,23 @@ def paint(text: str, colour: str) -> str:
     return f"\033[{_CODES[colour]}m{text}\033[0m" if COLOUR else text
 
 
+def _print(text: str) -> None:
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        # The reader has seen enough (`make status | head -3`); the work itself goes on.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def line(text: str = "") -> None:
     """Print one line over whatever `passing` left."""
-    print(("\r\033[K" if COLOUR else "") + text, flush=True)
+    _print(("\r\033[K" if COLOUR else "") + text + "\n")
 
 
 def passing(text: str) -> None:
     """A line that the next one replaces; nothing where output is kept."""
     if COLOUR:
-        print(f"\r\033[K{paint(text[:110], 'dim')}", end="", flush=True)
+        _print(f"\r\033[K{paint(text[:110], 'dim')}")
 
 
 def duration(seconds: float) -> str:

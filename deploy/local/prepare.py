@@ -66,6 +66,23 @@ def pip() -> list[str]:
     return [sys.executable, str(wheel / "pip")]
 
 
+def authorities() -> dict[str, str]:
+    """Settings that tell pip and uv whom to trust where Debian's own list, the only one its pip reads, is not installed."""
+    if Path("/etc/ssl/certs/ca-certificates.crt").exists() or not has_apt() or os.environ.get("PIP_CERT"):
+        return {}
+    bundle = cache() / "authorities.crt"
+    if not bundle.exists():
+        with tempfile.TemporaryDirectory() as scratch:
+            Apt(Path(scratch)).unpack(["ca-certificates"], "^ca-certificates$", Path(scratch) / "list")
+            found = [*Path(scratch).glob("list/usr/share/ca-certificates/*/*.crt")]
+            found += Path("/usr/local/share/ca-certificates").glob("*.crt")
+            bundle.parent.mkdir(parents=True, exist_ok=True)
+            draft = bundle.with_suffix(f".{os.getpid()}")
+            draft.write_text("\n".join(path.read_text(encoding="utf-8") for path in found), encoding="utf-8")
+            draft.replace(bundle)
+    return {"PIP_CERT": str(bundle), "SSL_CERT_FILE": str(bundle)}
+
+
 def uv() -> str | None:
     """The path of uv: on PATH, else from PyPI into the cache; None when it cannot be had."""
     if found := shutil.which("uv"):
@@ -132,6 +149,7 @@ def prepare() -> None:
         if not same:
             make_venv()
         STAMP.unlink(missing_ok=True)
+        os.environ.update(authorities())
         install()
         STAMP.write_text(stamp(), encoding="utf-8")
         print(f"Prepared with Python {version} in {time.monotonic() - began:.0f} s", file=sys.stderr)
@@ -162,3 +180,5 @@ if __name__ == "__main__":
             prepare()
     except (Unavailable, OSError, subprocess.CalledProcessError) as failure:
         sys.exit(f"Propel cannot prepare its Python environment: {failure}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the next make goes on from here")

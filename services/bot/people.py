@@ -71,6 +71,11 @@ def _keep(session: Session, seen: Sequence[Person], in_guild: bool) -> set[str]:
             for person in seen
         ]
     )
+    # DO UPDATE arbitrates by one index alone: two who see somebody for the first time at once would collide in the other,
+    # that of member_id. DO NOTHING without a target waits for every index; after it the row is there.
+    born = set(session.scalars(statement.on_conflict_do_nothing().returning(SeenPerson.discord_id)))
+    if len(born) == len(seen):
+        return born
     new = statement.excluded
     statement = statement.on_conflict_do_update(
         index_elements=[SeenPerson.discord_id],
@@ -86,7 +91,7 @@ def _keep(session: Session, seen: Sequence[Person], in_guild: bool) -> set[str]:
             new.in_guild & ~SeenPerson.in_guild,
         ),
     )
-    return set(session.scalars(statement.returning(SeenPerson.discord_id)))
+    return born.union(session.scalars(statement.returning(SeenPerson.discord_id)))
 
 
 def _register(session: Session, person: Person, member_id: UUID) -> None:

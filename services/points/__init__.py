@@ -1,6 +1,12 @@
 """points: the ledger. Who earned what for which activity, what they have left, and where they stand.
 
-Owns activity types, transfers, balances and boards. Publishes points.activity_logged. Hears users.user_registered,
-users.user_updated and users.auth_state_changed; executes points.log_activity; answers standing, history, activity
-values, leaderboard and streak. A point exists only as a transfer here.
+Owns activity types, submissions and their evidence, check-ins, transfers, balances, holds and boards. A point exists only
+as a transfer here. Where to begin: `ledger.py` (every movement), then
+  what earns            activities, activity_admin, submissions, decisions, evidence, checkins, bulk_awards
+  what corrects, spends corrections, holds, merging
+  who stands where      boards, ranks, leaderboard
+  what it all says      figures, dashboard, timeline, feed, programme, cohorts, analytics
+  whether it is right   projections, verify, rebuild
+Publishes points.* events; hears users, rewards and reviews (`*_subscriptions.py`); executes the commands and answers the
+questions of the bot and of rewards. `*_api.py` are the HTTP doors, `*_models.py` the tables.
 """

@@ -86,3 +86,31 @@ def test_people_are_found_by_id_and_by_exact_name_only(bot_database):
 def test_names_that_no_database_takes_are_cleaned(bot_database, outbox):
     see(Person("101", clean("a\x00b"), clean("half \ud83d emoji")))
     assert (outbox()[0].data.discord_username, outbox()[0].data.display_name) == ("ab", "half ? emoji")
+
+
+def test_two_who_see_a_new_person_at_once_do_not_collide(bot_database):
+    """The person has two unique keys; waiting at one of them must not mean failing at the other."""
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    from sqlalchemy import text
+
+    from fleet.database import transaction
+    from services.bot import people
+    from services.bot.people import Person
+
+    threads, rounds = 6, 60
+    together = threading.Barrier(threads)
+
+    def see() -> None:
+        for number in range(rounds):
+            together.wait(30)
+            with transaction() as session:
+                people.see(session, [Person(str(10_000 + number), f"u{number}", "New")], in_guild=True)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for future in [pool.submit(see) for _ in range(threads)]:
+            future.result()
+    with transaction() as session:
+        told = session.scalar(text("SELECT count(*) FROM outbox WHERE routing_key = 'users.register_member.v1'"))
+    assert told == rounds

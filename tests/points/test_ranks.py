@@ -51,7 +51,9 @@ def test_looked_up_is_counted_after_any_changes_folded_or_not(member, seed):
         if what < 0.7:
             with transaction() as session:
                 ledger.lock_balance(session, person)
-                boards.add(session, person, dice.choice((1, 5, 700, 1024, -1100)), now() - timedelta(days=dice.randrange(20)))
+                boards.add(
+                    session, person, dice.choice((1, 5, 700, 1024, -1100)), now() - timedelta(days=dice.randrange(20))
+                )
         elif what < 0.9:
             versions[person] += 1
             shown = dice.random() < 0.5
