@@ -4,6 +4,8 @@ Everything follows from the number of members: `member_id(i)` is the i-th. Some 
 twenty-fifth entry is a redemption; a few members opted out or are no students. The books balance.
 """
 
+from __future__ import annotations
+
 import hashlib
 import random
 import time
@@ -90,8 +92,8 @@ class Past:
     rows: int = 0
 
     @classmethod
-    def empty(cls, members: int) -> "Past":
-        def zeros(code: str = "q") -> "array[int]":
+    def empty(cls, members: int) -> Past:
+        def zeros(code: str = "q") -> array[int]:
             return array(code, bytes(array(code).itemsize * members))
 
         return cls(zeros(), zeros(), zeros(), zeros(), zeros(), zeros(), zeros(), array("I"), array("I"))
