@@ -16,18 +16,28 @@ from services.points import leaderboard, ledger
 from services.points.calendar import programme_day
 from services.points.models import ActiveDay, ActivityType, Ledger, Transfer
 from services.points.models import TransferNote as Note
+from services.points.submission_models import Submission
 
 
 def _log() -> Any:
-    """The receipts: every movement in or out of what is available, with its activity and note.
+    """The receipts: every movement in or out of what is available, with its activity, note and evidence.
 
     A capture moves points on from reserved; the hold before it is the receipt.
     """
     return (
-        select(Transfer, ActivityType.name.label("name"), Note.details.label("details"))
+        select(
+            Transfer,
+            ActivityType.name.label("name"),
+            Note.details.label("details"),
+            Submission.id.label("submission_id"),
+            Submission.description,
+            Submission.url,
+            Submission.evidence_id,
+        )
         .join(Ledger, Ledger.id == Transfer.ledger_id)
         .outerjoin(ActivityType, ActivityType.code == Transfer.activity)
         .outerjoin(Note, Note.transfer_id == Transfer.id)
+        .outerjoin(Submission, Submission.transfer_id == Transfer.id)
         .where(or_(Transfer.debit == "available", Transfer.credit == "available"))
     )
 

@@ -49,6 +49,15 @@ class AddPoints(Schema):
     points = Whole(load_default=None, allow_none=True, validate=validate.Range(1, 2000))
 
 
+class ReceiptEvidence(Schema):
+    """What the claim behind an award showed; the file is at /api/evidence/{evidence_id}/."""
+
+    submission_id = fields.UUID()
+    description = fields.String()
+    url = fields.String(allow_none=True)
+    evidence_id = fields.UUID(allow_none=True)
+
+
 class PointsLog(Schema):
     """One receipt of the points log. Negative `points` left what is available."""
 
@@ -60,6 +69,7 @@ class PointsLog(Schema):
     rule_version = fields.Integer(allow_none=True)
     actor = fields.UUID(allow_none=True)
     details = fields.String(allow_none=True)
+    evidence = fields.Nested(ReceiptEvidence, allow_none=True)
     occurred_at = Instant()
     balance_after = fields.Integer()
 
@@ -137,6 +147,14 @@ class Leaderboard(Schema):
     total = fields.Integer(required=True)
 
 
+def _evidence(row: Any) -> dict[str, Any] | None:
+    """What the claim behind an award showed; None for an award without a submission."""
+    if row.submission_id is None:
+        return None
+    shown = {"description": row.description, "url": row.url, "evidence_id": row.evidence_id}
+    return {"submission_id": row.submission_id, **shown}
+
+
 def receipt(row: Any) -> dict[str, Any]:
     """A row of the points log as its receipt."""
     transfer = row.Transfer
@@ -149,6 +167,7 @@ def receipt(row: Any) -> dict[str, Any]:
         "rule_version": transfer.rule_version,
         "actor": transfer.actor,
         "details": row.details,
+        "evidence": _evidence(row),
         "occurred_at": transfer.occurred_at,
         "balance_after": transfer.available_after,
     }

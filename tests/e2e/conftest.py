@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import random
 import subprocess
 import sys
 import time
@@ -131,7 +130,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """The whole fleet, up; down and gone afterwards."""
     run = tmp_path_factory.mktemp("fleet")
     base = free_span()
-    gateway = next(port for port in iter(lambda: random.randrange(20_000, 32_000), 0) if not base <= port < base + SPAN)
+    gateway = next(port for port in iter(lambda: free_ports(1)[0], 0) if not base <= port < base + SPAN)
     run_local(run, "up", PORT_BASE=str(base), GATEWAY_PORT=str(gateway))
     try:
         yield Fleet(run, gateway, base)

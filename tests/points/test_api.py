@@ -145,6 +145,7 @@ class TestAwarding:
             "rule_version": 1,
             "actor": str(boss),
             "details": "For the whole autumn.",
+            "evidence": None,
             "balance_after": 305,
         }
 

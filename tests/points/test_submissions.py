@@ -395,6 +395,8 @@ class TestDeciding:
             "Well done.",
         )
         assert (log["rule_version"], log["occurred_at"]) == (1, found["submitted_at"])
+        shown = {"description": found["description"], "url": found["url"], "evidence_id": None}
+        assert log["evidence"] == {"submission_id": found["id"], **shown}
         assert available(ada) == 250
         decided = events()[-1]
         assert (decided.type, decided.subject, decided.sequence) == ("points.submission_decided.v1", found["id"], 2)
