@@ -4,6 +4,7 @@
 """
 
 import importlib
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -56,7 +57,8 @@ def _name(schema: Any) -> str:
 
 
 def _operation(service: str, rule: Any, view: Any, declared: Operation, method: str) -> dict[str, Any]:
-    words = (view.__doc__ or view.__name__).strip().split("\n\n", 1)
+    # Python 3.13 takes the indentation of docstrings away, 3.11 does not: the document must not depend on it.
+    words = inspect.cleandoc(view.__doc__ or view.__name__).split("\n\n", 1)
     who = "anyone" if declared.who is ANYONE else ("any member" if declared.who is MEMBER else ", ".join(declared.who))
     found: dict[str, Any] = {
         "operationId": f"{service}_{method.lower()}_{rule.endpoint.split('.')[-1]}",
