@@ -187,6 +187,7 @@ def forged(keys: TestKey) -> dict[str, str]:
     ]
     found |= {f"sub {value!r}": with_claims(sub=value) for value in [*subjects, "' OR 1=1", "\x00", f"{ME}\n"]}
     found |= {f"role {value!r}": with_claims(role=value) for value in (REMOVED, None, 5, ["admin"], {"admin": True})}
+    found |= {f"sid {value!r}": with_claims(sid=value) for value in (None, "", 5, "me", str(ME).upper(), [str(ME)], {})}
     found |= {f"type {value!r}": with_claims(type=value) for value in ("refresh", "", None, "svc", 5, ["access"])}
     return found
 
