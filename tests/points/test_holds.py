@@ -256,7 +256,9 @@ def test_redemptions_mixed_up_crosswise_are_faults_and_no_deadlock(ada, member):
 def waiting_for_locks() -> int:
     with transaction() as session:
         return session.scalar(
-            text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+            text(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
         )
 
 
