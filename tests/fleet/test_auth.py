@@ -484,6 +484,7 @@ class TestKeySets:
     def test_a_token_of_users_opens_points_by_the_published_key(self, server, on, signing_key, monkeypatch):
         """Both as they run: users signs and publishes, points fetches and verifies."""
         monkeypatch.setenv("USERS_JWT_KEY_FILE", str(signing_key))
+        monkeypatch.setenv("MEMBER_NAMESPACE", str(new_id()))
         on("users")
         client: FlaskClient = users_app().test_client()
         made = {"username": "ada", "email": "ada@example.org", "password": "correct horse battery"}
