@@ -150,6 +150,11 @@ class TestLinking:
         assert row("members", "id = :id", id=ada.id).warnings == 1
         assert root.send("GET", f"/api/users/{zoe.id}/").json["username"] == "ada"
 
+    def test_an_admin_moderates_not_even_their_discord_account(self, root, zoe):
+        link(root, zoe)
+        for action, body in (("warn", {"reason": "x"}), ("suspend", {"reason": "x"}), ("clear_warnings", {})):
+            refused(root.send("POST", f"/api/users/{zoe.id}/{action}/", json=body), 403, "forbidden")
+
     def test_who_am_i(self, ada, zoe):
         assert zoe.identity() == Identity("Zoe", "student", "active")
         link(ada, zoe)
@@ -414,6 +419,23 @@ class TestRaces:
         else:
             assert outcome == owner
             assert row("members", "id = :id", id=owner).warnings == 1
+
+    def test_an_unlink_that_waited_for_another_finds_nothing_to_unlink(self, ada, zoe, told):
+        link(ada, zoe)
+        stored = row("members", "id = :id", id=ada.id).password_hash
+
+        def unlink() -> None:
+            with transaction() as session:
+                linking.unlink_own(session, ada.id, stored)
+
+        with ThreadPoolExecutor(1) as pool:
+            with transaction() as session:
+                linking.unlink_own(session, ada.id, stored)
+                waiting = pool.submit(unlink)
+                until_somebody_waits()
+            with pytest.raises(linking.NotLinked):
+                waiting.result(10)
+        assert len(told("users.discord_unlinked.v1")) == 1
 
     def test_in_any_tumble_every_account_has_one_member_and_the_versions_no_gaps(self, web, told, row_count):
         """Three web members and two Discord accounts link and unlink as they like, while the bot goes on seeing both."""
