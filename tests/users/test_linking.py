@@ -430,9 +430,12 @@ class TestRaces:
 
         with ThreadPoolExecutor(1) as pool:
             with transaction() as session:
-                linking.unlink_own(session, ada.id, stored)
+                # The other one comes after the locks were taken and before anything is changed.
+                linking.lock_link(session, zoe.id)
+                linking.lock_members(session, ada.id)
                 waiting = pool.submit(unlink)
                 until_somebody_waits()
+                linking.unlink_own(session, ada.id, stored)
             with pytest.raises(linking.NotLinked):
                 waiting.result(10)
         assert len(told("users.discord_unlinked.v1")) == 1
