@@ -30,7 +30,7 @@ from fleet.problems import Unavailable
 from services.points.app import create_app as points_app
 from services.users.app import create_app as users_app
 from tests.signing import TestKey
-from tests.users.answers import alike, refused
+from tests.answers import alike, refused
 
 ME = UUID("01a20000-0000-7000-8000-00000000000a")
 DOORS = {"users": (users_app, "/api/users/profile/"), "points": (points_app, "/api/points/balance/")}

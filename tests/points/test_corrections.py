@@ -32,7 +32,7 @@ from tests.points.books import (
     reverse,
     told,
 )
-from tests.users.answers import pointers, refused
+from tests.answers import pointers, refused
 
 
 @pytest.fixture

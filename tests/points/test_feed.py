@@ -20,7 +20,7 @@ from services.points import analytics_schemas, feed, merging
 from services.points.submission_models import Submission
 from services.points.subscriptions import subscriptions
 from tests.points.histories import row, write
-from tests.users.answers import pointers
+from tests.answers import pointers
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

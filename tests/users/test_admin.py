@@ -10,7 +10,7 @@ import pytest
 from fleet import settings
 from services.users import admin
 from tests.conftest import ROOT
-from tests.users.answers import refused
+from tests.answers import refused
 from tests.users.conftest import PASSWORD
 
 SECRET = "a password of its own"
