@@ -9,6 +9,7 @@ from fleet.settings import read
 from services.users.activity import note_activity
 from services.users.admin_api import admin_api
 from services.users.api import api
+from services.users.discord_api import discord_api
 from services.users.google_api import google_api
 from services.users.onboarding_api import onboarding_api
 from services.users.passwords_api import passwords_api
@@ -23,6 +24,7 @@ PUBLIC = (
     "api.logout",
     "api.jwks",
     "admin_api.list_tracks",
+    "discord_api.validate_discord_user",
     "google_api.start_google",
     "google_api.finish_google",
     "passwords_api.verify_email",
@@ -37,7 +39,7 @@ def create_app(keys: Any = None) -> Flask:
     read(GoogleSettings)
     app = web.create_app(
         "users",
-        [api, admin_api, google_api, preferences_api, passwords_api, onboarding_api],
+        [api, admin_api, discord_api, google_api, preferences_api, passwords_api, onboarding_api],
         PUBLIC,
         keys=signer() if keys is None else keys,
     )

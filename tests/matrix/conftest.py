@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from fleet import auth_state
+from fleet import asking, auth_state
 from fleet.contracts import contract_of
 from fleet.contracts.users import AuthStateChanged, ContactChanged, Notifications, UserRegistered, UserUpdated
 from fleet.database import transaction
@@ -96,6 +96,8 @@ def door(
     def enter(service: str) -> Door:
         for name, value in environment(signing_key, tmp_path).items():
             monkeypatch.setenv(name, value)
+        # Nobody answers here, and three seconds of it for each identity would be long.
+        monkeypatch.setitem(asking.ask.__kwdefaults__, "wait_s", 0.05)
         on(service)
         return Door(service, keys)
 
