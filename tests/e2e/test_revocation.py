@@ -71,6 +71,7 @@ def change_password(fleet: Fleet, admin: Admin, member: dict[str, Any]) -> None:
 ENDINGS: tuple[Callable[[Fleet, Admin, dict[str, Any]], None], ...] = (suspend, change_role, log_out, change_password)
 
 
+@pytest.mark.timeout(240 + 2 * REVOCATIONS)
 def test_an_ended_token_is_refused_by_every_service(fleet: Fleet, doors: dict[str, str]):
     admin = Admin(fleet)
     seconds: dict[str, list[float]] = {f"{how.__name__} {service}": [] for how in ENDINGS for service in doors}

@@ -1,24 +1,30 @@
 """Every service's door, and everybody who may stand before it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg2
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from deploy.local.backends import Postgres
 from fleet import asking, auth_state
 from fleet.contracts import contract_of
 from fleet.contracts.users import AuthStateChanged, ContactChanged, Notifications, UserRegistered, UserUpdated
 from fleet.database import transaction
 from fleet.messages import envelope_for, new_id, now
 from tests.apps import app_of, environment
+from tests.conftest import SEEDED
 from tests.matrix import IDENTITIES
 from tests.signing import TestKey
 
+# Where tries are counted, also those that are refused.
+COUNTERS = ("rate_windows", "checkin_tries")
 STATUS = {"applicant": "awaiting_approval", "suspended": "suspended"}
 ROLE = {"applicant": "company", "suspended": "student"}
 
@@ -72,10 +78,11 @@ class Door:
         return self.app.test_client().open(path, method=method, headers=headers, **words)
 
     def contents(self) -> dict[str, str]:
-        """A fingerprint of each table. What is written at every request (rates, days of activity) is left out."""
+        """A fingerprint of each table. What is written at every request (tries, days of activity) is left out."""
         with transaction() as session:
             names = session.execute(
-                text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'rate_windows'")
+                text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(:counters)"),
+                {"counters": list(COUNTERS)},
             ).scalars()
             row = "(to_jsonb(t) - 'last_activity_at')::text"
             found = {}
@@ -87,18 +94,48 @@ class Door:
             return found
 
 
+@contextmanager
+def seeds_kept(server_url: str, service: str) -> Iterator[None]:
+    """Rows that came with the migrations outlive the emptying of tables: afterwards they are what they were."""
+    with closing(psycopg2.connect(server_url.rsplit("/", 1)[0] + f"/{service}")) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename = ANY(%s)", (list(SEEDED),)
+        )
+        kept = {}
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"SELECT coalesce(jsonb_agg(t), '[]')::text FROM {name} t")
+            kept[name] = cursor.fetchone()[0]
+        yield
+        for name, rows in kept.items():
+            there = "SELECT t FROM jsonb_array_elements(%s::jsonb) AS one(t)"
+            cursor.execute(f"DELETE FROM {name} t WHERE to_jsonb(t) NOT IN ({there})", (rows,))
+            again = f"INSERT INTO {name} SELECT * FROM jsonb_populate_recordset(NULL::{name}, %s::jsonb)"
+            cursor.execute(f"{again} ON CONFLICT DO NOTHING", (rows,))
+
+
 @pytest.fixture
 def door(
-    on: Callable[[str], Any], keys: TestKey, signing_key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], Door]:
+    on: Callable[[str], Any],
+    keys: TestKey,
+    signing_key: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    postgres: Postgres,
+    truncate: Callable[[str], None],
+) -> Iterator[Callable[[str], Door]]:
     """`door("points")` makes this process that service."""
+    with ExitStack() as leaving:
 
-    def enter(service: str) -> Door:
-        for name, value in environment(signing_key, tmp_path).items():
-            monkeypatch.setenv(name, value)
-        # Nobody answers here, and three seconds of it for each identity would be long.
-        monkeypatch.setitem(asking.ask.__kwdefaults__, "wait_s", 0.05)
-        on(service)
-        return Door(service, keys)
+        def enter(service: str) -> Door:
+            for name, value in environment(signing_key, tmp_path).items():
+                monkeypatch.setenv(name, value)
+            # Nobody answers here, and three seconds of it for each identity would be long.
+            monkeypatch.setitem(asking.ask.__kwdefaults__, "wait_s", 0.05)
+            on(service)
+            leaving.enter_context(seeds_kept(postgres.server_url, service))
+            leaving.callback(truncate, service)
+            return Door(service, keys)
 
-    return enter
+        yield enter
