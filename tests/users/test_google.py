@@ -15,7 +15,7 @@ from sqlalchemy import text
 from fleet import database, settings
 from fleet.database import transaction
 from fleet.settings import SettingsError, parse
-from services.users import google, oauth_states
+from services.users import google, oauth_states, recovery
 from services.users.app import create_app
 from services.users.settings import GoogleSettings
 from tests.answers import pointers, refused
@@ -139,6 +139,26 @@ class TestWhoItIs:
         assert row_count("members", "password_hash IS NULL") == 1
         assert row_count("mail_queue", "subject = 'Welcome to Propel, Ada' AND text_body LIKE '%ada-%'") == 1
         assert client.get_cookie("propel_oauth", path="/api/oauth/") is None
+
+    def test_a_member_without_a_password_may_choose_one_by_mail(self, browser, provider, post, client, row_count):
+        made = sign_in(browser(), provider).json
+        headers = {"Authorization": f"Bearer {made['tokens']['access']}"}
+        change = {"current_password": "", "new_password": PASSWORD}
+        assert pointers(client.post("/api/users/change_password/", headers=headers, json=change)) == [
+            "/current_password"
+        ]
+        change["current_password"] = "anything"
+        assert pointers(client.post("/api/users/change_password/", headers=headers, json=change)) == [
+            "/current_password"
+        ]
+        assert post("reset_password", email="ada@example.org").status_code == 202
+        with transaction() as session:
+            recovery.answer_requests(session)
+            mail = session.execute(text("SELECT text_body FROM mail_queue WHERE subject = 'Choose a new password'"))
+            [code] = [line for line in mail.scalar_one().splitlines() if len(line) == 43 and " " not in line]
+        assert post("reset_password/confirm", token=code, password=PASSWORD).status_code == 200
+        assert post("login", username="ada@example.org", password=PASSWORD).json["user"]["id"] == made["user"]["id"]
+        assert sign_in(browser(), provider).json["user"]["id"] == made["user"]["id"]
 
     def test_the_same_person_again_is_the_same_member(self, browser, provider, row_count, told):
         ids = {sign_in(browser(), provider).json["user"]["id"] for _ in range(3)}
