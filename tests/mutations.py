@@ -114,6 +114,13 @@ MUTATIONS = [
         test("tests/bot/test_roster.py::TestWhoCanSay::test_nobody_when_the_client_has_been_silent"),
     ),
     Mutation(
+        "what is told during a roll call is newer than its list",
+        "services/bot/cogs/roll_call.py",
+        "if not member.bot and discord_id not in told:",
+        "if not member.bot:",
+        test("tests/bot/test_roster.py::TestTheRoll"),
+    ),
+    Mutation(
         "unknown fields are refused",
         "fleet/web.py",
         "        unknown = marshmallow.RAISE",
@@ -123,8 +130,8 @@ MUTATIONS = [
     Mutation(
         "a submission is its owner's",
         "services/points/submissions_api.py",
-        'owner = None if caller().role == "admin" else caller().member_id',
-        "owner = None",
+        "            submissions.of_member(session, submission_id, caller().member_id)\n",
+        "            pass\n",
         test("tests/matrix/test_ownership.py"),
     ),
     Mutation(

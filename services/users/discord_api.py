@@ -18,7 +18,7 @@ discord_api = Blueprint("discord_api", __name__)
     who=ANYONE, body=discord_schemas.NameToCheck, answers={200: discord_schemas.NameChecked, 429: None, 503: None}
 )
 def validate_discord_user(body: dict[str, Any]) -> Answer:
-    """Is this Discord user name a member of the server now?
+    """Say whether a Discord user name is a member of the server now.
 
     For the form of registration, before there is an account: it reserves nothing and links nothing. The bot answers; 503
     when it does not within three seconds, or is not connected to Discord.

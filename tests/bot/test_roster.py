@@ -1,6 +1,8 @@
 """Who is in the server now, and who can say so."""
 
+import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +12,7 @@ from fleet.contracts.bot import LookForMember
 from fleet.messages import envelope_for
 from fleet.problems import Unavailable
 from services.bot import people, roster
+from services.bot.cogs.roll_call import RollCall
 from services.bot.people import Person
 from services.bot.subscriptions import subscriptions
 from tests.bot.conftest import until
@@ -138,6 +141,66 @@ class TestMembers:
         with database.transaction() as session:
             roster.keep_only(session, {str(number) for number in range(0, 3000, 2)})
         assert row_count("roster") == 1500
+
+
+class Guild:
+    """A server whose list is fetched a person at a time; `meanwhile` happens after the first."""
+
+    def __init__(self, listed, meanwhile=lambda: None):
+        self.listed, self.meanwhile = listed, meanwhile
+
+    async def fetch_members(self, limit):
+        assert limit is None
+        for number, person in enumerate(self.listed):
+            yield SimpleNamespace(
+                id=int(person.discord_id), name=person.username, display_name=person.display_name, bot=person.is_bot
+            )
+            if number == 0:
+                self.meanwhile()
+
+
+class TestTheRoll:
+    """The list is as old as its fetching: what was told since then counts."""
+
+    def call(self, listed, meanwhile=lambda cog: None):
+        async def run():
+            guild = Guild(listed, lambda: meanwhile(cog))
+            connection = SimpleNamespace(parsers={"GUILD_MEMBER_UPDATE": None})
+            cog = RollCall(SimpleNamespace(_connection=connection, guilds=[guild]))
+            cog._connected = True
+            await cog._call_roll()
+            await cog._write()
+            return cog
+
+        return asyncio.run(run())
+
+    def test_the_list_replaces_what_was_there(self):
+        change(here=[Person("103", "long.gone", "x")])
+        self.call([ASHA, BEN, Person("104", "robot", "Robot", is_bot=True)])
+        found = [present(name) for name in ("asha.k", "ben", "long.gone", "robot")]
+        assert found == [True, True, False, False]
+
+    def test_who_goes_while_it_is_fetched_is_gone(self):
+        self.call([ASHA, BEN], lambda cog: cog._note("102", None))
+        assert (present("asha.k"), present("ben")) == (True, False)
+
+    def test_who_comes_and_who_is_renamed_meanwhile_is_here_so(self):
+        def meanwhile(cog):
+            cog._note("103", Person("103", "new", "New"))
+            cog._note("102", Person("102", "ben.now", "Ben"))
+
+        self.call([ASHA, BEN], meanwhile)
+        assert [present(name) for name in ("new", "ben.now", "ben")] == [True, True, False]
+
+    def test_who_is_listed_twice_over_is_here_once(self, row_count):
+        self.call([ASHA, BEN, ASHA])
+        assert row_count("roster") == 2
+
+    def test_a_new_session_meanwhile_calls_for_another_roll(self):
+        cog = self.call([ASHA], lambda cog: cog._call())
+        assert cog._called.is_set()
+        with pytest.raises(Unavailable):
+            present("asha.k")
 
 
 class TestTheClient:
