@@ -93,6 +93,13 @@ MUTATIONS = [
         test("tests/users/test_google.py::TestWhoItIs::test_an_address_that_google_does_not_vouch_for_is_none"),
     ),
     Mutation(
+        "two tabs of one person are one person",
+        "services/users/google_accounts.py",
+        "if member is not None and member.google_subject != identity.subject:",
+        "if member is not None:",
+        test("tests/users/test_google.py::TestWhoItIs::test_ten_at_once_link_an_account_once_and_all_get_in"),
+    ),
+    Mutation(
         "nonce of an ID token",
         "services/users/google.py",
         "not secrets.compare_digest(said.encode(), nonce.encode())",

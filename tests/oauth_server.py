@@ -131,7 +131,11 @@ class Provider:
             def log_message(self, *_arguments: Any) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            # As many callers as the tests send at once; the default of five makes others wait for seconds.
+            request_queue_size = 64
+
+        server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
         return server

@@ -62,13 +62,15 @@ def sign_in(session: Session, identity: Identity) -> Member:
 
 def _known(session: Session, identity: Identity) -> Member | None:
     there = select(Member).where(Member.status != "erased").with_for_update()
+    there = there.execution_options(populate_existing=True)
     member = session.scalar(there.where(Member.google_subject == identity.subject))
     if member is not None:
         return member
     if not identity.email_verified:
         raise EmailUnverified("Verify your address at Google first, or sign in by name and password.")
     member = session.scalar(there.where(Member.email_key == key_of(identity.email)))
-    if member is not None:
+    # The same person in another tab may have come between the two looks: then there is nothing left to link.
+    if member is not None and member.google_subject != identity.subject:
         _link(session, member, identity)
     return member
 

@@ -272,6 +272,23 @@ class TestWhoItIs:
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.json["user"]["id"] for answer in answers}) == row_count("members") == 1
 
+    def test_ten_at_once_link_an_account_once_and_all_get_in(self, register, browser, provider, row_count, monkeypatch):
+        monkeypatch.setattr(google, "_at_once", google.threading.BoundedSemaphore(10))
+        made = register("ada")
+        prove_address()
+        together = google.threading.Barrier(10)
+
+        def all_here() -> None:
+            together.wait(10)
+
+        provider.answer = all_here
+        with ThreadPoolExecutor(10) as pool:
+            answers = list(pool.map(lambda _: sign_in(browser(), provider), range(10)))
+        assert [answer.status_code for answer in answers] == [200] * 10
+        assert {answer.json["user"]["id"] for answer in answers} == {made["user"]["id"]}
+        assert row_count("audit_entries", "action = 'google_linked'") == 1
+        assert row_count("mail_queue", "subject = 'Your account is linked to Google'") == 1
+
 
 class TestTheWayBack:
     def test_a_state_is_good_once(self, browser, provider):
