@@ -3,6 +3,6 @@
 Owns members with their audit trail, links to Discord accounts and the codes that make them, refresh tokens, mailed tokens
 and the key that signs access tokens. Publishes users.user_registered, user_updated, contact_changed, user_suspended,
 user_reinstated, auth_state_changed, discord_linked, accounts_merged and discord_unlinked. Hears users.register_member,
-claim_link, confirm_link and cancel_link from the bot, and answers its users.get_identity. Its worker also sends mail and
-ends suspensions. Nobody else decides who a person is.
+claim_link, confirm_link and cancel_link from the bot, answers its users.get_identity, and asks it whether somebody is in
+the server. Its worker also sends mail and ends suspensions. Nobody else decides who a person is.
 """

@@ -66,12 +66,17 @@ def register(session: Session, fields: dict[str, Any]) -> Member:
         discord_username=discord.get("discord_username"),
         **fields,
     )
-    _insert(session, member)
-    _tell_registered(session, member, "web")
+    create(session, member)
     if member.status == "awaiting_approval":
         tell_auth_state(session, member)
     letters.welcome(session, member)
     return member
+
+
+def create(session: Session, member: Member) -> None:
+    """Put a new web member into the database and tell the others. Raises UsernameTaken, EmailTaken."""
+    _insert(session, member)
+    _tell_registered(session, member, "web")
 
 
 def ensure_account(session: Session, username: str, email: str, password: str, role: str) -> tuple[Member, bool]:
@@ -109,6 +114,7 @@ def _insert(session: Session, member: Member) -> None:
 def register_from_discord(session: Session, seen: RegisterMember) -> Member:
     """The member that a Discord account belongs to, made now when it was never seen; names are brought up to date.
 
+    A sighting that is older than the newest known one (it was held up on its way) changes no name.
     Two commands for one account at once make one member: the second waits at the unique key and finds the first.
     """
     created = session.scalar(
@@ -120,6 +126,7 @@ def register_from_discord(session: Session, seen: RegisterMember) -> Member:
             discord_id=seen.discord_id,
             discord_username=seen.discord_username,
             discord_display_name=seen.display_name,
+            discord_seen_at=seen.seen_at,
             created_at=seen.seen_at,
         )
         .on_conflict_do_nothing()
@@ -132,10 +139,12 @@ def register_from_discord(session: Session, seen: RegisterMember) -> Member:
     if created is not None:
         _tell_registered(session, member, "discord")
         tell_contact(session, member)
-    elif (member.discord_username, member.discord_display_name) != (seen.discord_username, seen.display_name):
-        member.discord_username, member.discord_display_name = seen.discord_username, seen.display_name
-        member.version += 1
-        tell_updated(session, member)
+    elif member.discord_seen_at is None or member.discord_seen_at < seen.seen_at:
+        member.discord_seen_at = seen.seen_at
+        if (member.discord_username, member.discord_display_name) != (seen.discord_username, seen.display_name):
+            member.discord_username, member.discord_display_name = seen.discord_username, seen.display_name
+            member.version += 1
+            tell_updated(session, member)
     return member
 
 

@@ -1,7 +1,7 @@
 """How points were taken in other products of this kind, by the number of the defect; what the ledger itself refuses."""
 
 from fleet.messages import new_id
-from tests.users.answers import refused
+from tests.answers import refused
 
 
 def test_d12_nobody_awards_themselves(call, member, row_count):

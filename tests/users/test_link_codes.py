@@ -18,8 +18,8 @@ from fleet.messages import new_id, now
 from fleet.problems import TooManyRequests
 from services.users import accounts, link_codes, moderation
 from services.users.app import create_app
+from tests.answers import pointers, refused
 from tests.conftest import SEED
-from tests.users.answers import pointers, refused
 from tests.users.links import Browser, Person, link, slug
 
 # 10,000 for a thorough run.

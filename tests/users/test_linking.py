@@ -15,8 +15,8 @@ from fleet.contracts.users import Identity, LinkClaim, LinkConfirmation
 from fleet.database import transaction
 from fleet.messages import new_id, now
 from services.users import accounts, linking, moderation, onboarding
+from tests.answers import pointers, refused
 from tests.conftest import SEED
-from tests.users.answers import pointers, refused
 from tests.users.conftest import PASSWORD
 from tests.users.links import Browser, Person, link, slug
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from fleet.contracts.users import LinkClaim
 from fleet.database import transaction
 from fleet.messages import new_id
-from tests.users.answers import pointers, refused
+from tests.answers import pointers, refused
 from tests.users.conftest import PASSWORD
 from tests.users.links import Browser, Person, link, slug
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from fleet.database import transaction
 from services.users import passwords_api, recovery
 from services.users.api import passwords
-from tests.users.answers import alike, pointers, refused
+from tests.answers import alike, pointers, refused
 from tests.users.conftest import PASSWORD
 
 NEW = "a quite different one"

@@ -16,7 +16,7 @@ from fleet.auth import ALGORITHM, AUDIENCE, ISSUER
 from fleet.database import transaction
 from fleet.messages import new_id, now
 from services.users import accounts, passwords, tokens
-from tests.users.answers import alike, pointers, refused
+from tests.answers import alike, pointers, refused
 from tests.users.conftest import PASSWORD
 
 GRACE, IDLE, ABSOLUTE = tokens.GRACE, tokens.IDLE, tokens.ABSOLUTE
