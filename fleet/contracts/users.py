@@ -14,13 +14,17 @@ Status = Literal["active", "awaiting_approval", "suspended", "erased"]
 @command("users.register_member.v1", senders=("bot",))
 @dataclass(frozen=True)
 class RegisterMember:
-    """The bot saw a person: make them a member if they are none. Sent again when their names change."""
+    """The bot saw a person: make them a member if they are none. Sent again when their names change.
+
+    `by_command`: they used a command, which is how somebody who was erased becomes a member again.
+    """
 
     member_id: UUID
     discord_id: str
     discord_username: str
     display_name: str
     seen_at: datetime
+    by_command: bool = False
 
 
 @event("users.user_registered.v1", public=True)
@@ -138,3 +142,12 @@ class DiscordUnlinked:
     member_id: UUID
     discord_born_id: UUID
     link_version: int
+
+
+@event("users.user_erased.v1", public=True)
+@dataclass(frozen=True)
+class UserErased:
+    """A member is forgotten everywhere, at their wish. The id means nobody any more."""
+
+    member_id: UUID
+    erased_at: datetime
