@@ -69,12 +69,12 @@ def change_link(session: Session, discord_born_id: UUID, version: int, member_id
     session.execute(waiting.on_conflict_do_nothing())
     due = _due(session, link)
     if due:
-        _lock(session, [discord_born_id, *(each.member_id for each in due if each.member_id)])
+        lock(session, [discord_born_id, *(each.member_id for each in due if each.member_id)])
     for each in due:
         if each.member_id is None:
             _unlink(session, discord_born_id)
         else:
-            _merge(session, discord_born_id, ledger.resolve(session, each.member_id))
+            join(session, discord_born_id, ledger.resolve(session, each.member_id))
         link.version = each.version
         session.execute(
             delete(WaitingLinkChange).where(
@@ -95,7 +95,7 @@ def _due(session: Session, link: Link) -> list[WaitingLinkChange]:
     return found
 
 
-def _lock(session: Session, member_ids: list[UUID]) -> None:
+def lock(session: Session, member_ids: list[UUID]) -> None:
     """Lock the balances of all members concerned, in the order of ids, as everybody does who locks several."""
     concerned = sorted({*member_ids, *(ledger.resolve(session, member_id) for member_id in member_ids)})
     for member_id in concerned:
@@ -103,7 +103,7 @@ def _lock(session: Session, member_ids: list[UUID]) -> None:
         ledger.lock_balance(session, member_id)
 
 
-def _merge(session: Session, old_id: UUID, new_id: UUID) -> None:
+def join(session: Session, old_id: UUID, new_id: UUID) -> None:
     """Make all that is `old_id`'s `new_id`'s; the balances of both are locked."""
     if old_id == new_id:
         return
