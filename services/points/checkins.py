@@ -168,6 +168,9 @@ def redeem(session: Session, member_id: UUID, code: str) -> Redeemed:
     use = insert(CheckinUse).values(checkin_id=row.id, member_id=member_id, used_at=moment)
     if session.scalar(use.on_conflict_do_nothing().returning(CheckinUse.checkin_id)) is None:
         raise AlreadyRedeemed(f"You checked in at {row.label} before.")
+    if ledger.already(session, f"checkin:{row.id}:{member_id}"):
+        # It was before a link that has ended since: who begins anew in Discord was there only once.
+        raise AlreadyRedeemed(f"You checked in at {row.label} before.")
     within = and_(Checkin.used < Checkin.max_uses, Checkin.revoked_at.is_(None))
     taken = update(Checkin).where(Checkin.id == row.id, within).values(used=Checkin.used + 1).returning(Checkin.used)
     if session.scalar(taken.execution_options(synchronize_session=False)) is None:

@@ -5,12 +5,15 @@ from typing import Any
 from flask import Flask
 
 from fleet import web
+from fleet.settings import require
 from services.users.activity import note_activity
 from services.users.admin_api import admin_api
 from services.users.api import api
+from services.users.linking_api import linking_api
 from services.users.onboarding_api import onboarding_api
 from services.users.passwords_api import passwords_api
 from services.users.preferences_api import preferences_api
+from services.users.settings import LinkSettings
 from services.users.tokens import signer
 
 PUBLIC = (
@@ -28,9 +31,11 @@ PUBLIC = (
 
 def create_app(keys: Any = None) -> Flask:
     """The application, verifying tokens with the very key it signs them with unless `keys` is given."""
+    if keys is None:
+        require(LinkSettings)
     app = web.create_app(
         "users",
-        [api, admin_api, preferences_api, passwords_api, onboarding_api],
+        [api, admin_api, preferences_api, passwords_api, onboarding_api, linking_api],
         PUBLIC,
         keys=signer() if keys is None else keys,
     )

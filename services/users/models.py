@@ -158,3 +158,6 @@ class ResetRequest(Base):
 
 mail_queue.to_metadata(Base.metadata)
 rate_windows.to_metadata(Base.metadata)
+
+# Further tables of the same catalogue; whoever imports the models knows them all.
+from services.users import link_models  # noqa: E402, F401

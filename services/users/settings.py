@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
-from fleet.settings import setting
+from fleet.settings import SettingsError, setting
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,32 @@ class RateSettings:
     resets: int = setting(
         "USERS_RESETS", default=5, help="mails an hour to one account, of each kind, that it asks for"
     )
+    link_codes: int = setting("USERS_LINK_CODES", default=5, help="link codes a day for one web account")
+    link_tries: int = setting("USERS_LINK_TRIES", default=5, help="wrong link codes an hour from one Discord account")
+
+
+@dataclass(frozen=True)
+class LinkSettings:
+    """What the digests of link codes are keyed with: the bot has it too, and nobody else."""
+
+    member_namespace: str = setting(
+        "MEMBER_NAMESPACE",
+        help="UUID from which the member ids of Discord people are derived; never changes",
+        secret=True,
+    )
+
+    def __post_init__(self) -> None:
+        try:
+            UUID(self.member_namespace)
+        except ValueError as error:
+            raise SettingsError(
+                ["MEMBER_NAMESPACE is not usable: it must be a UUID, such as `uuidgen` prints"]
+            ) from error
+
+    @property
+    def namespace(self) -> UUID:
+        """The namespace as a UUID."""
+        return UUID(self.member_namespace)
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,7 @@ def forged(keys: TestKey) -> dict[str, str]:
     ]
     found |= {f"sub {value!r}": with_claims(sub=value) for value in [*subjects, "' OR 1=1", "\x00", f"{ME}\n"]}
     found |= {f"role {value!r}": with_claims(role=value) for value in (REMOVED, None, 5, ["admin"], {"admin": True})}
+    found |= {f"sid {value!r}": with_claims(sid=value) for value in (None, "", 5, "me", str(ME).upper(), [str(ME)], {})}
     found |= {f"type {value!r}": with_claims(type=value) for value in ("refresh", "", None, "svc", 5, ["access"])}
     return found
 
@@ -483,6 +484,7 @@ class TestKeySets:
     def test_a_token_of_users_opens_points_by_the_published_key(self, server, on, signing_key, monkeypatch):
         """Both as they run: users signs and publishes, points fetches and verifies."""
         monkeypatch.setenv("USERS_JWT_KEY_FILE", str(signing_key))
+        monkeypatch.setenv("MEMBER_NAMESPACE", str(new_id()))
         on("users")
         client: FlaskClient = users_app().test_client()
         made = {"username": "ada", "email": "ada@example.org", "password": "correct horse battery"}

@@ -55,6 +55,31 @@ def test_fifty_at_once_get_exactly_the_rate():
         assert waits.count(0) == 10
 
 
+def test_a_hit_that_is_given_back_was_none():
+    for _ in range(20):
+        with transaction() as session:
+            assert rates.take(session, RATE, "ada") == 0
+            rates.give_back(session, RATE, "ada")
+    with transaction() as session:
+        rates.give_back(session, RATE, "ada")
+        rates.give_back(session, RATE, "nobody")
+    assert [take() for _ in range(10)] == [0] * 10
+    assert take() > 0
+
+
+def test_of_fifty_who_give_back_only_when_right_no_more_are_looked_at_than_the_rate_allows():
+    looked_at = []
+
+    def wrong(_number: int) -> None:
+        with transaction() as session:
+            if rates.take(session, RATE, "eve") == 0:
+                looked_at.append(1)
+
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(wrong, range(50)))
+    assert len(looked_at) == 10
+
+
 def test_a_window_that_is_over_begins_anew_and_is_swept():
     for _ in range(11):
         take()
