@@ -26,7 +26,8 @@ Status = Literal["active", "awaiting_approval", "suspended", "erased"]
 class RegisterMember:
     """The bot saw a person: make them a member if they are none. Sent again when their names change.
 
-    `by_command`: they used a command, which is how somebody who was erased becomes a member again.
+    `derived_id`: they were erased under it and used a command, so `member_id` is a new, random one; from now on the
+    derived id leads there.
     """
 
     member_id: UUID
@@ -34,7 +35,7 @@ class RegisterMember:
     discord_username: str
     display_name: str
     seen_at: datetime
-    by_command: bool = False
+    derived_id: UUID | None = None
 
 
 @event("users.user_registered.v1", public=True)

@@ -1,5 +1,25 @@
-"""What the bot hears: only replies, which the fleet's consumer keeps in `answers`, where the client looks for them."""
+"""What the bot hears: replies, which the fleet's consumer keeps in `answers`, where the client looks for them; and what users
+asks on behalf of a member."""
 
+from sqlalchemy.orm import Session
+
+from fleet import exporting
+from fleet.contracts import bot
+from fleet.contracts.privacy import Erased, ExportPart
+from fleet.messages import Envelope
 from fleet.subscriptions import Subscriptions
+from services.bot import privacy
 
 subscriptions = Subscriptions("bot")
+
+
+@subscriptions.handles(bot.ExportMember)
+def export_member(session: Session, command: Envelope[bot.ExportMember]) -> ExportPart:
+    """A part of what is held."""
+    return exporting.part(session, privacy.SECTIONS, command.data.member_ids, command.data.cursor)
+
+
+@subscriptions.handles(bot.EraseMember)
+def erase_member(session: Session, command: Envelope[bot.EraseMember]) -> Erased:
+    """The person goes."""
+    return Erased(privacy.forget(session, command.data.member_ids))

@@ -58,6 +58,7 @@ def record_upload(session: Session, owner_id: UUID, name: str, stored: Stored, d
     Raises TooManyRequests after 100 in a day.
     """
     owner_id = ledger.lock_current_balance(session, owner_id).member_id
+    ledger.refuse_forgotten(session, owner_id)
     hold_file(session, stored.sha256)
     if not evidence_files.path_of(stored.sha256).exists():
         evidence_files.keep(data)

@@ -14,8 +14,9 @@ from uuid import UUID
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
+from fleet import forgetting
 from fleet.exporting import Section
-from services.points import decisions, evidence, ledger, merging
+from services.points import decisions, evidence, merging
 from services.points.models import Member
 from services.points.submission_models import Evidence, Submission
 
@@ -98,10 +99,7 @@ _EMPTIED: tuple[str, ...] = (
     " OR evidence_id IS NOT NULL)",
     "UPDATE adjustments SET reason = '', note = NULL WHERE member_id = :id AND (reason <> '' OR note IS NOT NULL)",
 )
-_DELETED_BY_OLD_ID: tuple[str, ...] = (
-    "DELETE FROM checkin_tries WHERE member_id = ANY(:ids)",
-    "DELETE FROM idempotency_keys WHERE split_part(scope, ' ', 1) = ANY(CAST(:ids AS text[]))",
-)
+_DELETED_BY_OLD_ID: tuple[str, ...] = ("DELETE FROM checkin_tries WHERE member_id = ANY(:ids)",)
 
 
 def forget(session: Session, member_ids: list[UUID], pseudonym: UUID) -> int:
@@ -109,13 +107,16 @@ def forget(session: Session, member_ids: list[UUID], pseudonym: UUID) -> int:
     merging.lock(session, [*member_ids, pseudonym])
     # First, as the member: a claim that waits for staff is theirs to take back, and is told of with the others.
     rows = _withdraw(session, member_ids)
+    gone = set(session.scalars(select(Member.id).where(Member.id.in_(member_ids), Member.version == FORGOTTEN)))
     for member_id in member_ids:
-        if ledger.resolve(session, member_id) != pseudonym:
+        # One that was forgotten before may lead to somebody who came back.
+        if member_id not in gone:
             merging.join(session, member_id, pseudonym)
     for statement in _EMPTIED:
         rows += session.execute(text(statement), {"id": pseudonym}).rowcount  # type: ignore[attr-defined]
     for statement in _DELETED_BY_OLD_ID:
         rows += session.execute(text(statement), {"ids": member_ids}).rowcount  # type: ignore[attr-defined]
+    rows += forgetting.forget_requests(session, member_ids)
     rows += _forget_files(session, pseudonym)
     nothing = {"display_name": None, "track": None, "university": None, "graduation_year": None, "status": "erased"}
     emptied = (

@@ -13,6 +13,7 @@ from services.users.linking_api import linking_api
 from services.users.onboarding_api import onboarding_api
 from services.users.passwords_api import passwords_api
 from services.users.preferences_api import preferences_api
+from services.users.privacy_api import privacy_api
 from services.users.settings import LinkSettings
 from services.users.tokens import signer
 
@@ -26,6 +27,7 @@ PUBLIC = (
     "passwords_api.verify_email",
     "passwords_api.request_reset",
     "passwords_api.confirm_reset",
+    "privacy_api.get_erasure",
 )
 
 
@@ -35,7 +37,7 @@ def create_app(keys: Any = None) -> Flask:
         require(LinkSettings)
     app = web.create_app(
         "users",
-        [api, admin_api, preferences_api, passwords_api, onboarding_api, linking_api],
+        [api, admin_api, preferences_api, passwords_api, onboarding_api, linking_api, privacy_api],
         PUBLIC,
         keys=signer() if keys is None else keys,
     )
