@@ -114,7 +114,6 @@ def _erase(session: Session, member: Member, actor_id: UUID) -> Receipt:
     )
     before = {"status": member.status}
     privacy.forget(session, member, ids)
-    member.status = "erased"
     member.version += 1
     accounts.end_sessions(session, member)
     session.add(erasure)
@@ -170,12 +169,11 @@ def answered(session: Session, erasure_id: UUID, service: str, rows: int) -> Non
 
 def _complete(session: Session, erasure: Erasure) -> None:
     """Everybody has forgotten: write the last letter, and forget the address with it."""
-    erasure.answered_at = now()
-    if erasure.letter_to is not None:
-        erasure.letter_id = letters.last(session, erasure.letter_to)
-        erasure.letter_to = None
-    else:
+    address, erasure.letter_to, erasure.answered_at = erasure.letter_to, None, now()
+    if address is None:
         erasure.finished_at = erasure.answered_at
+    else:
+        erasure.letter_id = letters.last(session, address)
     session.flush()
     told = UserErased(erasure.member_id, erasure.answered_at)
     member = session.get_one(Member, erasure.member_id)

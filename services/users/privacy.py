@@ -87,8 +87,9 @@ def forget(session: Session, member: Member, member_ids: list[UUID]) -> None:
     rates.forget(session, [key for key in known_as if key])
     _forget_letters(session, member)
     _forget_traces(session, member, member_ids)
-    _forget_untold(session, member_ids)
+    _forget_untold(session, member_ids, member.discord_id)
     forgetting.forget_requests(session, member_ids)
+    member.status = "erased"
     for column in Member.__table__.columns:
         if column.name not in KEPT:
             setattr(member, column.name, None if column.nullable else _EMPTY[column.name])
@@ -134,12 +135,13 @@ def _forget_traces(session: Session, member: Member, member_ids: list[UUID]) -> 
     session.expire_all()
 
 
-def _forget_untold(session: Session, member_ids: list[UUID]) -> None:
+def _forget_untold(session: Session, member_ids: list[UUID], discord_id: str | None) -> None:
     """What the others have not been told of the person yet, and need not be. Changes of links are told: they are counted."""
     session.execute(
         text(
             "DELETE FROM outbox WHERE routing_key IN ('users.user_updated.v1', 'users.contact_changed.v1')"
-            " AND convert_from(body, 'UTF8')::jsonb ->> 'subject' = ANY(CAST(:ids AS text[]))"
+            " AND (convert_from(body, 'UTF8')::jsonb ->> 'subject' = ANY(CAST(:ids AS text[]))"
+            " OR convert_from(body, 'UTF8')::jsonb #>> '{data,discord_id}' = :discord_id)"
         ),
-        {"ids": [str(member_id) for member_id in member_ids]},
+        {"ids": [str(member_id) for member_id in member_ids], "discord_id": discord_id},
     )

@@ -1,6 +1,7 @@
 """All that points holds on a member, shown to them; and a person forgotten while the books stay whole."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from fleet import exporting
 from fleet.contracts import points
@@ -15,8 +17,10 @@ from fleet.contracts.points import Attachment
 from fleet.contracts.users import UserUpdated
 from fleet.database import transaction
 from fleet.messages import envelope_for, new_id, now
+from fleet.problems import NotFound
 from services.points import (
     checkins,
+    corrections,
     decisions,
     evidence,
     evidence_files,
@@ -219,6 +223,22 @@ def test_what_is_still_under_way_brings_nobody_back(planted):
     assert_books_balance()
 
 
+def test_no_word_that_comes_late_is_kept(planted, store):
+    """A submission, a file, an award with details, a correction with its reason: of all these numbers would be all right."""
+    erase(uuid4(), planted)
+    late: list[Callable[[Session], Any]] = [
+        lambda s: submissions.submit(s, planted, Claim("resource_share", SECRETS["description"])),
+        lambda s: ledger.award_by_admin(s, planted, "peer_mentor", actor=BOSS, points=1, details=SECRETS["detail"]),
+        lambda s: corrections.adjust(s, planted, 5, SECRETS["reason"], actor=BOSS),
+    ]
+    for word in late:
+        with pytest.raises(NotFound), transaction() as session:
+            word(session)
+    with pytest.raises(NotFound):
+        upload(planted, PNG + b"late", SECRETS["file_name"])
+    assert [word for word in SECRETS.values() if word in database_text()] == []
+
+
 def test_all_ids_of_the_member_go_whether_the_merge_was_heard_of_or_not(planted, member):
     web, pseudonym = member("Web"), uuid4()
     earn(web, 1)
@@ -284,13 +304,14 @@ def test_awards_that_keep_coming_lose_and_strand_nothing(planted):
 
     def award(number: int) -> None:
         with transaction() as session:
-            ledger.award_by_admin(session, planted, "peer_mentor", actor=BOSS, points=1, details=None)
+            day = now() - timedelta(days=number + 1)
+            ledger.award_deed(session, planted, "discord_activity", day, f"keeps coming {number}")
         if number == 20:
             erase(pseudonym, planted)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(award, range(60)))
-    assert books(pseudonym)[3] == lifetime + 60
+    assert books(pseudonym)[3] == lifetime + 60 * 5
     assert left_at(planted) == 0
     assert_books_balance()
 
