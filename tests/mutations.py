@@ -125,7 +125,7 @@ MUTATIONS = [
         "services/users/linking.py",
         "statement = select(DiscordLink).where(DiscordLink.born_id == born_id).with_for_update()",
         "statement = select(DiscordLink).where(DiscordLink.born_id == born_id)",
-        test("tests/users/test_linking.py::TestUnlinking::test_unlinking_twice_at_once_is_done_once"),
+        test("tests/users/test_linking.py::TestRaces::test_an_unlink_that_waited_for_another_finds_nothing_to_unlink"),
     ),
     Mutation(
         "link: one member for a Discord account",

@@ -161,9 +161,9 @@ def require_admin(session: Session, actor_id: UUID) -> None:
 def _begin(session: Session, actor_id: UUID, member_id: UUID, *, of_themselves: bool = True) -> Member:
     """The member, locked, when the actor still is an admin who may act."""
     require_admin(session, actor_id)
-    if actor_id == member_id and not of_themselves:
-        raise Forbidden("Nobody moderates themselves. Ask another admin.")
     member = accounts.get(session, member_id, lock=True)
+    if actor_id == member.id and not of_themselves:
+        raise Forbidden("Nobody moderates themselves. Ask another admin.")
     if member.status == "suspended" and shown_status(member) == "active":
         _reinstate(session, member, None, "suspension_ended")
     return member

@@ -341,6 +341,7 @@ def spooled(folder: Path) -> list[Path]:
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
 def test_every_letter_has_a_subject_and_both_forms(path):
     words = {"name": "Ada", "site": "http://propel.test", "token": "T-1", "next_step": "", "until": "x", "reason": "y"}
+    words |= {"discord_name": "ada99", "by_whom": "you"}
     letter = mail.render(FOLDER, path.stem, words)
     assert letter.subject
     assert "Ada" in letter.text

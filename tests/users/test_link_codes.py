@@ -5,6 +5,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -100,18 +101,15 @@ class TestStarting:
         for method, path in (("POST", "/api/link/start"), ("GET", "/api/link/status"), ("DELETE", "/api/link")):
             refused(acme.send(method, path, json={"password": "x"}), 403, "awaiting-approval")
 
-    @pytest.mark.parametrize(
-        ("method", "path"),
-        [
+    def test_nobody_without_a_token(self, client):
+        for method, path in (
             ("POST", "/api/link/start"),
             ("GET", "/api/link/status"),
             ("POST", "/api/link/confirm"),
             ("DELETE", "/api/link"),
-        ],
-    )
-    @pytest.mark.parametrize("slash", ["", "/"])
-    def test_nobody_without_a_token(self, method, path, slash, client):
-        refused(client.open(path + slash, method=method, json={}), 401, "unauthorized")
+        ):
+            for slash in ("", "/"):
+                refused(client.open(path + slash, method=method, json={}), 401, "unauthorized")
 
     @pytest.mark.parametrize("slash", ["", "/"])
     def test_a_trailing_slash_may_be_there_or_not(self, slash, ada, zoe):
@@ -164,11 +162,10 @@ class TestStarting:
 
 
 class TestClaiming:
-    @pytest.mark.parametrize("form", ["{}", " {} ", "{:.4}-{}", "`{}`", "lower"])
-    def test_however_it_is_typed(self, form, ada, zoe):
+    def test_however_it_is_typed(self, ada, zoe):
         code = ada.start()
-        typed = code.lower() if form == "lower" else f"{code[:4]}-{code[4:]}" if "-" in form else form.format(code)
-        assert offered(zoe.claim(typed))
+        for typed in (code, f" {code} ", f"{code[:4]}-{code[4:]}", f"`{code}`", code.lower()):
+            assert offered(zoe.claim(typed)), typed
 
     def test_the_claimant_sees_enough_to_know_their_own_account_and_no_more(self, web, zoe):
         offer = offered(zoe.claim(web("adalovelace").start()))
@@ -245,14 +242,14 @@ class TestClaiming:
         suspend(zoe.id)
         assert slug(zoe.claim(ada.start())) == "suspended"
 
-    @pytest.mark.parametrize("digest", ["", "zz", "ab", "é", "00" * 5000])
-    def test_what_is_no_digest_is_no_code(self, digest, ada, zoe):
+    def test_what_is_no_digest_is_no_code(self, ada, zoe):
         from fleet.contracts.users import CancelLink, ClaimLink
         from tests.users.links import hear
 
         ada.start()
-        assert hear(ClaimLink(zoe.id, zoe.discord_id, "zoe", "Zoe", digest, now())) == LinkClaim()
-        assert hear(CancelLink(zoe.discord_id, digest)) is None
+        for digest in ("", "zz", "ab", "é", "00" * 5000):
+            assert hear(ClaimLink(zoe.id, zoe.discord_id, "zoe", "Zoe", digest, now())) == LinkClaim()
+            assert hear(CancelLink(zoe.discord_id, digest)) is None
         assert ada.status()["pending"]
 
 
@@ -424,9 +421,10 @@ class TestConfirming:
         suspend(zoe.id)
         refused(ada.confirm("zoe"), 409, "suspended")
 
-    @pytest.mark.parametrize(
-        ("body", "pointer"),
-        [
+    def test_what_is_wrong_with_the_body_is_named(self, ada, zoe):
+        offer = offered(zoe.claim(ada.start()))
+        zoe.confirm(offer.link_id)
+        wrong: list[tuple[Any, str]] = [
             ({}, "/discord_username"),
             ({"discord_username": None}, "/discord_username"),
             ({"discord_username": ""}, "/discord_username"),
@@ -439,12 +437,9 @@ class TestConfirming:
             ({"discord_username": "zoe", "discord_id": "1"}, "/discord_id"),
             ([], "/"),
             ("zoe", "/"),
-        ],
-    )
-    def test_what_is_wrong_with_the_body_is_named(self, body, pointer, ada, zoe):
-        offer = offered(zoe.claim(ada.start()))
-        zoe.confirm(offer.link_id)
-        assert pointers(ada.send("POST", "/api/link/confirm", json=body)) == [pointer]
+        ]
+        for body, pointer in wrong:
+            assert pointers(ada.send("POST", "/api/link/confirm", json=body)) == [pointer], body
         assert ada.status()["linked"] is False
 
     def test_a_body_that_cannot_be_read_is_refused(self, ada):

@@ -150,6 +150,11 @@ class TestLinking:
         assert row("members", "id = :id", id=ada.id).warnings == 1
         assert root.send("GET", f"/api/users/{zoe.id}/").json["username"] == "ada"
 
+    def test_an_admin_moderates_not_even_their_discord_account(self, root, zoe):
+        link(root, zoe)
+        for action, body in (("warn", {"reason": "x"}), ("suspend", {"reason": "x"}), ("clear_warnings", {})):
+            refused(root.send("POST", f"/api/users/{zoe.id}/{action}/", json=body), 403, "forbidden")
+
     def test_who_am_i(self, ada, zoe):
         assert zoe.identity() == Identity("Zoe", "student", "active")
         link(ada, zoe)
@@ -299,9 +304,9 @@ class TestUnlinking:
             linking.unlink_own(session, ada.id, "the hash of before")
         assert ada.status()["linked"] is True
 
-    @pytest.mark.parametrize(
-        ("body", "pointer"),
-        [
+    def test_what_is_wrong_with_the_body_is_named(self, ada, zoe):
+        link(ada, zoe)
+        wrong: list[tuple[Any, str]] = [
             ({}, "/password"),
             ({"password": None}, "/password"),
             ({"password": ""}, "/password"),
@@ -309,11 +314,9 @@ class TestUnlinking:
             ({"password": 12}, "/password"),
             ({"password": PASSWORD, "reason": "x"}, "/reason"),
             ([], "/"),
-        ],
-    )
-    def test_what_is_wrong_with_the_body_is_named(self, body, pointer, ada, zoe):
-        link(ada, zoe)
-        assert pointers(ada.send("DELETE", "/api/link", json=body)) == [pointer]
+        ]
+        for body, pointer in wrong:
+            assert pointers(ada.send("DELETE", "/api/link", json=body)) == [pointer], body
         assert ada.status()["linked"] is True
 
     def test_a_body_that_cannot_be_read_is_refused(self, ada):
@@ -357,10 +360,10 @@ class TestUnlinkingByAnAdmin:
             refused(root.send("POST", f"/api/users/{member_id}/unlink_discord/", json={"reason": "x"}), status)
         assert row("members", "id = :id", id=zoe.id).discord_id == zoe.discord_id
 
-    @pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": "x" * 501}, {"reason": None}, {"reason": 5}])
-    def test_a_reason_is_needed(self, body, ada, zoe, root):
+    def test_a_reason_is_needed(self, ada, zoe, root):
         link(ada, zoe)
-        assert pointers(root.send("POST", f"/api/users/{ada.id}/unlink_discord/", json=body)) == ["/reason"]
+        for body in ({}, {"reason": ""}, {"reason": "x" * 501}, {"reason": None}, {"reason": 5}):
+            assert pointers(root.send("POST", f"/api/users/{ada.id}/unlink_discord/", json=body)) == ["/reason"]
         assert ada.status()["linked"] is True
 
 
@@ -414,6 +417,26 @@ class TestRaces:
         else:
             assert outcome == owner
             assert row("members", "id = :id", id=owner).warnings == 1
+
+    def test_an_unlink_that_waited_for_another_finds_nothing_to_unlink(self, ada, zoe, told):
+        link(ada, zoe)
+        stored = row("members", "id = :id", id=ada.id).password_hash
+
+        def unlink() -> None:
+            with transaction() as session:
+                linking.unlink_own(session, ada.id, stored)
+
+        with ThreadPoolExecutor(1) as pool:
+            with transaction() as session:
+                # The other one comes after the locks were taken and before anything is changed.
+                linking.lock_link(session, zoe.id)
+                linking.lock_members(session, ada.id)
+                waiting = pool.submit(unlink)
+                until_somebody_waits()
+                linking.unlink_own(session, ada.id, stored)
+            with pytest.raises(linking.NotLinked):
+                waiting.result(10)
+        assert len(told("users.discord_unlinked.v1")) == 1
 
     def test_in_any_tumble_every_account_has_one_member_and_the_versions_no_gaps(self, web, told, row_count):
         """Three web members and two Discord accounts link and unlink as they like, while the bot goes on seeing both."""

@@ -69,12 +69,12 @@ def test_d14_a_password_in_the_profile_is_refused_and_the_account_still_opens(me
     assert post("login", username="ada", password=PASSWORD).status_code == 200
 
 
-@pytest.mark.parametrize("field", ["role", "discord_id", "onboarding_completed", "status", "id", "discord_verified"])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_d15_the_profile_sets_no_right_and_no_identity(field, method, ada):
+def test_d15_the_profile_sets_no_right_and_no_identity(method, ada):
     before = stored("ada")
-    body = {"first_name": "Ada", field: "admin" if field == "role" else "1"}
-    assert pointers(ada.send(method, "/api/users/profile/", json=body)) == [f"/{field}"]
+    for field in ("role", "discord_id", "onboarding_completed", "status", "id", "discord_verified"):
+        body = {"first_name": "Ada", field: "admin" if field == "role" else "1"}
+        assert pointers(ada.send(method, "/api/users/profile/", json=body)) == [f"/{field}"]
     assert stored("ada") == before
 
 
