@@ -263,6 +263,18 @@ def test_somebody_who_comes_back_begins_with_nothing(planted):
     assert_books_balance()
 
 
+def test_an_erasure_that_is_asked_for_once_more_takes_nothing_from_who_came_back(planted):
+    pseudonym, fresh = uuid4(), new_id()
+    erase(pseudonym, planted)
+    kept = books(pseudonym)
+    link(planted, fresh, 1)
+    earn(planted, 4)
+    assert erase(pseudonym, planted) == 0
+    earn(planted, 3)
+    assert books(fresh) == (7, 0, 0, 7)
+    assert books(pseudonym) == kept
+
+
 def test_a_file_that_somebody_else_handed_in_too_stays(planted, member):
     other, content = member("Other"), PNG + SECRETS["file"].encode()
     theirs = upload(other, content, "theirs.png")

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from fleet.contracts import by_type
 from fleet.contracts.users import RegisterMember
 from fleet.database import transaction
 from fleet.messages import now
@@ -468,3 +469,10 @@ def test_the_public_event_says_nothing_about_the_person(planted, told):
     [event] = told("users.user_erased.v1")
     assert set(event.data.__dataclass_fields__) == {"member_id", "erased_at"}
     assert event.data.member_id == planted.id
+
+
+def test_every_service_that_can_forget_is_asked_to():
+    """And asked to show: a service joins by its name in HOLDERS."""
+    for action in ("erase_member", "export_member"):
+        able = {contract.owner for type_, contract in by_type.items() if type_.endswith(f".{action}.v1")}
+        assert able == set(holders.HOLDERS)
