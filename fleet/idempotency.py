@@ -38,13 +38,6 @@ class KeyReused(Problem):
     status, slug, title = 422, "idempotency-key-reused", "This Idempotency-Key was used for another request"
 
 
-_TAKE = Statement(
-    "idempotency_take",
-    "INSERT INTO idempotency_keys (scope, key, request_hash) VALUES (:scope, :key, :fingerprint)",
-    scope="text",
-    key="text",
-    fingerprint="bytea",
-)
 _TRY = Statement(
     "idempotency_try",
     "INSERT INTO idempotency_keys (scope, key, request_hash) VALUES (:scope, :key, :fingerprint)"
@@ -52,6 +45,16 @@ _TRY = Statement(
     scope="text",
     key="text",
     fingerprint="bytea",
+)
+_KEEP = Statement(
+    "idempotency_keep",
+    "INSERT INTO idempotency_keys (scope, key, request_hash, status, body)"
+    " VALUES (:scope, :key, :fingerprint, :status, :body)",
+    scope="text",
+    key="text",
+    fingerprint="bytea",
+    status="integer",
+    body="bytea",
 )
 _ANSWERED = Statement(
     "idempotency_answered",
@@ -71,21 +74,20 @@ class Key:
     key: str | None
     fingerprint: bytes
 
-    def taking(self) -> tuple[Call, ...]:
-        """What takes the key, for statements of the same round trip; it fails when the key was used before."""
-        return () if self.key is None else (_TAKE(scope=self.scope, key=self.key, fingerprint=self.fingerprint),)
-
-    def answered(self, body: bytes, status: int) -> tuple[Call, ...]:
-        """What keeps the answer, for statements of the same round trip."""
-        return () if self.key is None else (_ANSWERED(scope=self.scope, key=self.key, status=status, body=body),)
+    def keeping(self, body: bytes, status: int) -> tuple[Call, ...]:
+        """What takes the key and keeps its answer; waits for a call under way, and fails when the key was used before."""
+        values = {"scope": self.scope, "key": self.key, "fingerprint": self.fingerprint}
+        return () if self.key is None else (_KEEP(**values, status=status, body=body),)
 
     def try_to_take(self, session: Session) -> bool:
         """Take the key, and wait for a call under way; False when it was used before."""
         return bool(run(session, _TRY(scope=self.scope, key=self.key, fingerprint=self.fingerprint)))
 
-    def first_answer(self, session: Session, repeat_status: int | None) -> Response:
-        """The answer the key was given first; raises KeyReused when this is another request."""
-        first = session.execute(select(keys).where(keys.c.scope == self.scope, keys.c.key == self.key)).one()
+    def first_answer(self, session: Session, repeat_status: int | None) -> Response | None:
+        """The answer the key was given first, None while it has none; raises KeyReused when this is another request."""
+        first = session.execute(select(keys).where(keys.c.scope == self.scope, keys.c.key == self.key)).first()
+        if first is None:
+            return None
         if first.request_hash != self.fingerprint:
             raise KeyReused("Send a new key with a new request, or the same body with the same key.")
         repeated = _response(first.body, repeat_status or first.status)
@@ -112,26 +114,36 @@ def once(
     """
     key = presented()
     if key.key is not None and not key.try_to_take(session):
-        return key.first_answer(session, repeat_status)
+        repeated = key.first_answer(session, repeat_status)
+        assert repeated is not None, "taken, and committed with its answer"
+        return repeated
     body, status = make()
     stored = orjson.dumps(body, option=orjson.OPT_UTC_Z)
-    if answered := key.answered(stored, status):
-        run(session, *answered)
+    if key.key is not None:
+        run(session, _ANSWERED(scope=key.scope, key=key.key, status=status, body=stored))
     return _response(stored, status)
 
 
 def once_in_passing(make: Callable[[Session, Key], tuple[bytes, int]], *, repeat_status: int | None = None) -> Response:
-    """As `once`, for the hot path: `make` runs `key.taking()` with its first statements and `key.answered()` with its
-    last ones, so that the key costs no round trip of its own. It is given a session of its own transaction."""
+    """As `once`, for the hot path: `make` runs `key.keeping(...)` together with its last statement, so that the key costs
+    neither a round trip nor a second version of its row. It is given the session of a transaction of its own.
+
+    That the key was used before shows only then, as a violation of its primary key; or not at all, when the repeated call
+    is refused for what is so by now. In both cases nothing of it was done, and the first answer is the answer.
+    """
     key = presented()
     try:
         with transaction() as session:
             return _response(*make(session, key))
-    except IntegrityError as error:
-        if getattr(getattr(error.orig, "diag", None), "constraint_name", None) != keys.primary_key.name:
+    except (IntegrityError, Problem) as error:
+        orig = getattr(error, "orig", None)
+        if orig is not None and orig.diag.constraint_name != keys.primary_key.name:
             raise
-    with transaction() as session:
-        return key.first_answer(session, repeat_status)
+        with transaction() as session:
+            repeated = key.first_answer(session, repeat_status) if key.key is not None else None
+        if repeated is None:
+            raise
+        return repeated
 
 
 def _response(body: bytes, status: int) -> Response:

@@ -10,9 +10,14 @@ that is kept must not change its columns when a migration adds one.
 """
 
 import re
+from collections import namedtuple
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import Any
 
+import psycopg2
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 _NAMES: set[str] = set()
@@ -33,26 +38,49 @@ class Statement:
         types, places = (f"({', '.join(each)})" if kinds else "" for each in (kinds.values(), ["%s"] * len(kinds)))
         self.prepare, self.execute = f"PREPARE {name} {types} AS {numbered}", f"EXECUTE {name} {places}"
         self._writers = {parameter: _writer(kind) for parameter, kind in kinds.items()}
+        self._row: Any = None
 
     def __call__(self, **values: Any) -> Call:
         if values.keys() != self._kinds.keys():
             raise TypeError(f"{self.name} takes {', '.join(self._kinds)}")
         return self, tuple(write(values[parameter]) for parameter, write in self._writers.items())
 
+    def rows(self, cursor: Any) -> list[Any]:
+        """What the statement returned; its columns are the same each time."""
+        if cursor.description is None:
+            return []
+        self._row = self._row or namedtuple(self.name, [column.name for column in cursor.description])
+        return [self._row._make(values) for values in cursor]
+
 
 def run(session: Session, *calls: Call) -> list[Any]:
-    """Execute prepared statements in one round trip, in this order; the rows of the last."""
+    """Execute prepared statements in one round trip, in this order; the rows of the last, as named tuples."""
     # What the session still has to write comes before, as with every other statement of it.
     session.flush()
     connection = session.connection()
     prepared: set[str] = connection.info.setdefault("prepared", set())
-    for statement, _ in calls:
-        if statement.name not in prepared:
-            connection.exec_driver_sql(statement.prepare)
-            prepared.add(statement.name)
     text = "; ".join(statement.execute for statement, _ in calls)
-    found = connection.exec_driver_sql(text, tuple(value for _, values in calls for value in values))
-    return list(found) if found.returns_rows else []
+    values = [value for _, given in calls for value in given]
+    with closing(connection.connection.cursor()) as cursor:
+        try:
+            for statement, _ in calls:
+                if statement.name not in prepared:
+                    cursor.execute(statement.prepare)
+                    prepared.add(statement.name)
+            cursor.execute(text, values)
+            return calls[-1][0].rows(cursor)
+        except psycopg2.Error as error:
+            raise _as_everywhere(connection, error, text) from error
+
+
+def _as_everywhere(connection: Connection, error: psycopg2.Error, text: str) -> DBAPIError:
+    """The error as SQLAlchemy raises it. We go past it to the driver, because its results cost as much as our statement."""
+    if connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, None):
+        # It notices by itself on the next statement, and with that drops all connections that were lost.
+        connection.exec_driver_sql("SELECT 1")
+    wrapped = DBAPIError.instance(text, None, error, psycopg2.Error, dialect=connection.dialect)
+    assert isinstance(wrapped, DBAPIError)
+    return wrapped
 
 
 def _writer(kind: str) -> Callable[[Any], Any]:

@@ -31,7 +31,7 @@ _LOCK = Statement(
 _LOOK = Statement(
     "admin_award_look",
     f"""
-    SELECT b.member_id, b.available, b.lifetime, b.version, m.status = 'erased' AS erased, {IS_SUSPENDED} AS suspended,
+    SELECT b.member_id, b.available, b.lifetime, b.version AS balance_version, m.status = 'erased' AS erased, {IS_SUSPENDED} AS suspended,
         l.id IS NULL AS without_ledger,
         coalesce((SELECT member_id FROM aliases WHERE old_id = :actor), :actor) = b.member_id AS own,
         {RULE_COLUMNS}
@@ -57,15 +57,14 @@ def award_by_admin(
     actor: UUID,
     points: int | None,
     details: str | None,
-    first: Sequence[Call] = (),
     beside: Callable[[Award], Sequence[Call]] = lambda _award: (),
 ) -> Award:
     """Award an activity to a member; without `points`, what it is worth.
 
-    `first` are statements to run before anything else, `beside(award)` those to run with the writing. Raises NotFound for
-    an unknown member or type, Forbidden for one's own, Suspended.
+    `beside(award)` are statements to run with the writing. Raises NotFound for an unknown member or type, Forbidden for
+    one's own, Suspended.
     """
-    row = _looked(session, member_id, code, actor, first)
+    row = _looked(session, member_id, code, actor)
     if row.own:
         raise Forbidden("Nobody awards points to themselves. Ask another admin.")
     if row.code is None:
@@ -81,7 +80,7 @@ def award_by_admin(
         now(),
         row.available,
         row.lifetime,
-        row.version,
+        row.balance_version,
         actor=actor,
         details=details or None,
     )
@@ -89,10 +88,10 @@ def award_by_admin(
     return award
 
 
-def _looked(session: Session, member_id: UUID, code: str, actor: UUID, first: Sequence[Call]) -> Any:
+def _looked(session: Session, member_id: UUID, code: str, actor: UUID) -> Any:
     """What is known of the member, who is locked from here on."""
     look = _LOOK(member=member_id, actor=actor, activity=code)
-    found = run(session, *first, _LOCK(member=member_id), look)
+    found = run(session, _LOCK(member=member_id), look)
     if found and found[0].without_ledger:
         ledger.current_ledger(session, found[0].member_id)
     if not found or found[0].erased:

@@ -49,8 +49,7 @@ def add_points(user_id: UUID, body: dict[str, Any]) -> Answer:
             actor=caller().member_id,
             points=body["points"],
             details=body["details"],
-            first=key.taking(),
-            beside=lambda award: key.answered(to_bytes(schemas.awarded(award)), 201),
+            beside=lambda award: key.keeping(to_bytes(schemas.awarded(award)), 201),
         )
         return to_bytes(schemas.awarded(award)), 201
 

@@ -122,17 +122,16 @@ def limit_reached(rule: Rule | ActivityType) -> ledger.LimitReached:
     return ledger.LimitReached(f"{rule.name}: {activities.rule_in_words(rule)}.")
 
 
-# Nothing is written for who has no current ledger or was merged away: `write` notices that the count is short. A score
-# is first looked for to be raised, because nearly all are there, and raising is cheaper than trying to insert.
+# Nothing is written for who has no current ledger or was merged away: `write` notices that the count is short. Nearly
+# every score is there to be raised; the first ones of a member, a week or a month are added behind.
 _WRITE = Statement(
     "award_write",
     """
     WITH given AS (
-        SELECT g.*, l.id AS ledger_id, m.show_in_leaderboard AND m.role = 'student' AND m.display_name IS NOT NULL AS shown
+        SELECT g.*, l.id AS ledger_id
         FROM unnest(:ids, :members, :points, :activities, :rules, :actors, :keys, :times, :days, :weeks, :months, :details)
             AS g (id, member_id, points, activity, rule, actor, key, at, day, week, month, details)
         JOIN ledgers l ON l.member_id = g.member_id AND l.is_current
-        JOIN members m ON m.id = g.member_id
         WHERE NOT EXISTS (SELECT FROM aliases a WHERE a.old_id = g.member_id)
     ), balance AS (
         UPDATE balances b
@@ -149,17 +148,13 @@ _WRITE = Statement(
     ), day AS (
         INSERT INTO active_days (member_id, day) SELECT member_id, day FROM given ON CONFLICT DO NOTHING
     ), earned AS (
-        SELECT g.member_id, b.board, g.points, g.at, g.shown
+        SELECT g.member_id, b.board, g.points, g.at
         FROM given g CROSS JOIN LATERAL (VALUES ('all_time'), (g.week), (g.month)) AS b (board)
     ), raised AS (
         UPDATE scores s SET points = s.points + e.points, reached_at = greatest(s.reached_at, e.at)
         FROM earned e WHERE s.member_id = e.member_id AND s.board = e.board RETURNING s.member_id, s.board
-    ), first_score AS (
-        INSERT INTO scores (board, member_id, points, reached_at, shown)
-        SELECT e.board, e.member_id, e.points, e.at, e.shown FROM earned e
-        WHERE NOT EXISTS (SELECT FROM scores s WHERE s.member_id = e.member_id AND s.board = e.board)
     )
-    SELECT count(*) FROM balance
+    SELECT (SELECT count(*) FROM balance) AS written, (SELECT count(*) FROM raised) AS raised
     """,
     ids="uuid[]",
     members="uuid[]",
@@ -188,9 +183,13 @@ def write(session: Session, awards: Sequence[Award], beside: Callable[[], Sequen
         award.lifetime += award.points
         award.version += 1
     events = outbox.recording(session, [_event(award) for award in awards], source=ledger.SOURCE)
-    [[written]] = run(session, *beside(), events, _writing(awards))
-    if written != len(awards):
-        raise MergedMeanwhile(f"{len(awards) - written} of {len(awards)} awards were for members who are not there")
+    [done] = run(session, *beside(), events, _writing(awards))
+    if done.written != len(awards):
+        raise MergedMeanwhile(
+            f"{len(awards) - done.written} of {len(awards)} awards were for members who are not there"
+        )
+    if done.raised != len(boards.PERIODS) * len(awards):
+        boards.add_first(session, [(award.member_id, award.points, award.occurred_at) for award in awards])
 
 
 def _writing(awards: Sequence[Award]) -> Call:

@@ -1,15 +1,18 @@
 """The boards behind the leaderboard: every member's points for all time, for each week and for each month."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from fleet.prepared import Statement, run
 from services.points.calendar import month_of, programme_day, week_of
 from services.points.models import Member
 
 ALL_TIME = "all_time"
+PERIODS = (ALL_TIME, "weekly", "monthly")
 
 
 def of_week(day: date) -> str:
@@ -40,13 +43,34 @@ _ADD = text(
     " ON CONFLICT (member_id, board) DO UPDATE SET points = s.points + excluded.points,"
     " reached_at = greatest(s.reached_at, excluded.reached_at)"
 )
+# What is there was raised by `awards.write`; only what is not there is inserted.
+_ADD_FIRST = Statement(
+    "boards_add_first",
+    """
+    INSERT INTO scores (board, member_id, points, reached_at, shown)
+    SELECT u.board, u.member_id, u.points, u.at, m.show_in_leaderboard AND m.role = 'student' AND m.display_name IS NOT NULL
+    FROM unnest(:boards, :members, :points, :times) AS u (board, member_id, points, at)
+    JOIN members m ON m.id = u.member_id
+    ON CONFLICT DO NOTHING
+    """,
+    boards="text[]",
+    members="uuid[]",
+    points="bigint[]",
+    times="timestamptz[]",
+)
 
 
 def add(session: Session, member_id: UUID, points: int, occurred_at: datetime) -> None:
     """Add (or, negative, take) points on the member's three boards of that moment. Their balance must be locked.
 
     `reached_at` only moves forward, so the order within a tie is by when things happened, not by when they arrived.
-    Awards write their scores themselves, many at once (`awards.py`).
     """
-    names = [board_name(period, occurred_at) for period in ("all_time", "weekly", "monthly")]
+    names = [board_name(period, occurred_at) for period in PERIODS]
     session.execute(_ADD, {"boards": names, "member": member_id, "points": points, "at": occurred_at})
+
+
+def add_first(session: Session, earned: Sequence[tuple[UUID, int, datetime]]) -> None:
+    """The first points on a board for those of (member, points, moment) who have none there. Their balances are locked."""
+    rows = [(board_name(period, moment), *rest, moment) for *rest, moment in earned for period in PERIODS]
+    names, members, points, times = zip(*rows, strict=True)
+    run(session, _ADD_FIRST(boards=names, members=members, points=points, times=times))

@@ -15,7 +15,7 @@ from fleet.contracts.users import AuthStateChanged
 from fleet.database import transaction
 from fleet.messages import decode, new_id
 from fleet.paging import encode_cursor
-from services.points import ledger
+from services.points import deeds
 from services.points.app import create_app
 from tests.users.answers import alike, pointers, refused
 
@@ -52,7 +52,9 @@ def get(keys, client) -> Callable[..., Any]:
 
 def deed(member_id: UUID, code: str = "discord_activity", at: datetime = NOON) -> UUID:
     with transaction() as session:
-        return ledger.award_deed(session, member_id, code, at, str(uuid4())).transfer.id
+        reference = str(uuid4())
+        deeds.award_deed(session, member_id, code, at, reference)
+        return ledger.already(session, f"deed:{reference}").id
 
 
 def suspend(member_id: UUID) -> None:
