@@ -15,7 +15,7 @@ from fleet.contracts.users import AuthStateChanged
 from fleet.database import transaction
 from fleet.messages import decode, new_id
 from fleet.paging import encode_cursor
-from services.points import deeds
+from services.points import deeds, ledger
 from services.points.app import create_app
 from tests.users.answers import alike, pointers, refused
 

@@ -35,7 +35,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time of awards and boards; `clock.moment = ...` sets it."""
     made = Clock()
-    monkeypatch.setattr(ledger, "now", made)
+    monkeypatch.setattr(deeds, "now", made)
+    monkeypatch.setattr(admin_awards, "now", made)
     monkeypatch.setattr(leaderboard, "now", made)
     return made
 
