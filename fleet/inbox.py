@@ -5,6 +5,7 @@ its row taken, changes nothing and is acknowledged.
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid, func
@@ -25,7 +26,7 @@ inbox = Table(
 _TAKE = Statement(
     "inbox_take",
     "INSERT INTO inbox (consumer, message_id) SELECT :consumer, unnest(:ids) ON CONFLICT DO NOTHING"
-    " RETURNING message_id",
+    " RETURNING message_id::text",
     consumer="text",
     ids="uuid[]",
 )
@@ -39,4 +40,6 @@ def take(session: Session, consumer: str, message_ids: Sequence[UUID]) -> set[UU
     """
     if not message_ids:
         return set()
-    return {row[0] for row in run(session, _TAKE(consumer=consumer, ids=sorted(set(message_ids))))}
+    ids = sorted(set(message_ids), key=attrgetter("int"))
+    taken = {row.message_id for row in run(session, _TAKE(consumer=consumer, ids=ids))}
+    return {message_id for message_id in ids if str(message_id) in taken}

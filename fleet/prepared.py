@@ -11,10 +11,11 @@ that is kept must not change its columns when a migration adds one.
 
 import re
 from collections import namedtuple
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
+import orjson
 import psycopg2
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +23,7 @@ from sqlalchemy.orm import Session
 
 _NAMES: set[str] = set()
 _NEEDS_QUOTES = re.compile(r'[\\"]')
+_BYTES, _QUOTE = '"\\\\x', '"'
 Call = tuple["Statement", tuple[Any, ...]]
 
 
@@ -85,20 +87,20 @@ def _as_everywhere(connection: Connection, error: psycopg2.Error, text: str) -> 
 
 def _writer(kind: str) -> Callable[[Any], Any]:
     """How a value of the type is handed to the driver: arrays as their text, which is many times faster than a list."""
-    if kind == "text[]":
-        return lambda values: _array(map(_quoted, values))
     if kind == "bytea[]":
-        return lambda values: _array(f'"\\\\x{value.hex()}"' for value in values)
+        return lambda values: f"{{{','.join([f'{_BYTES}{value.hex()}{_QUOTE}' for value in values])}}}"
     if kind.endswith("[]"):
-        return lambda values: _array("NULL" if value is None else str(value) for value in values)
+        return _array
     return str if kind == "uuid" else lambda value: value
 
 
-def _array(elements: Iterable[str]) -> str:
-    return f"{{{','.join(elements)}}}"
+def _array(values: Sequence[Any]) -> str:
+    """PostgreSQL's arrays and JSON's lists look the same between their brackets, but for what JSON escapes."""
+    text = orjson.dumps(values).decode()
+    if "\\" in text:
+        text = f" {','.join(map(_quoted, values))} "
+    return f"{{{text[1:-1]}}}"
 
 
-def _quoted(value: str | None) -> str:
-    if value is None:
-        return "NULL"
-    return '"' + _NEEDS_QUOTES.sub(r"\\\g<0>", value) + '"'
+def _quoted(value: Any) -> str:
+    return "NULL" if value is None else '"' + _NEEDS_QUOTES.sub(r"\\\g<0>", value) + '"'

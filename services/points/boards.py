@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import text
@@ -15,11 +16,13 @@ ALL_TIME = "all_time"
 PERIODS = (ALL_TIME, "weekly", "monthly")
 
 
+@lru_cache(1024)
 def of_week(day: date) -> str:
     """The board of the day's week."""
     return f"week:{week_of(day)}"
 
 
+@lru_cache(1024)
 def of_month(day: date) -> str:
     """The board of the day's month."""
     return f"month:{month_of(day)}"

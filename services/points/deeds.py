@@ -8,6 +8,7 @@ one order, member by member, as behind every other door.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -128,7 +129,7 @@ def _split(waiting: list[Deed]) -> tuple[list[Deed], list[Deed]]:
 _LOCK = Statement(
     "deeds_lock",
     """
-    SELECT g.id AS asked, b.member_id FROM unnest(:ids) AS g (id)
+    SELECT g.number, a.member_id AS leads_to FROM unnest(:ids) WITH ORDINALITY AS g (id, number)
     LEFT JOIN aliases a ON a.old_id = g.id
     JOIN balances b ON b.member_id = coalesce(a.member_id, g.id)
     JOIN ledgers l ON l.member_id = b.member_id AND l.is_current
@@ -154,9 +155,10 @@ def lock(session: Session, member_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     The locks are asked for twice, in one round trip: a merge may have come while the first waited, and only a statement
     that begins under the lock sees where an id leads now. Of whom nothing is known yet, members are opened.
     """
-    ids = sorted(set(member_ids))
+    ids = sorted(set(member_ids), key=attrgetter("int"))
     while True:
-        found = {row.asked: row.member_id for row in run(session, _LOCK(ids=ids), _LOCK(ids=ids))}
+        rows = run(session, _LOCK(ids=ids), _LOCK(ids=ids))
+        found = {ids[row.number - 1]: row.leads_to or ids[row.number - 1] for row in rows}
         strangers = [member_id for member_id in ids if member_id not in found]
         if not strangers:
             return found
@@ -167,11 +169,12 @@ def lock(session: Session, member_ids: Sequence[UUID]) -> dict[UUID, UUID]:
 _LOOK = Statement(
     "deeds_look",
     f"""
-    SELECT b.member_id, b.available, b.lifetime, b.version, t.points AS counted_before, {IS_SUSPENDED} AS suspended
-    FROM unnest(:ids, :keys) AS g (id, key)
+    SELECT b.available, b.lifetime, b.version, t.points AS counted_before, {IS_SUSPENDED} AS suspended
+    FROM unnest(:ids, :keys) WITH ORDINALITY AS g (id, key, number)
     JOIN balances b ON b.member_id = g.id
     LEFT JOIN transfers t ON t.idempotency_key = g.key
     LEFT JOIN auth_state s ON s.member_id = g.id
+    ORDER BY g.number
     """,  # noqa: S608 a constant
     ids="uuid[]",
     keys="text[]",
@@ -180,12 +183,10 @@ _LOOK = Statement(
 
 def _round(session: Session, deeds: list[Deed]) -> dict[int, Outcome]:
     """Award deeds of different members, all of them locked."""
-    looked = run(session, _LOOK(ids=[deed.member_id for deed in deeds], keys=[deed.key for deed in deeds]))
-    seen = {row.member_id: row for row in looked}
+    rows = run(session, _LOOK(ids=[deed.member_id for deed in deeds], keys=[deed.key for deed in deeds]))
     outcomes: dict[int, Outcome] = {}
     due: list[tuple[Deed, Award]] = []
-    for deed in deeds:
-        row = seen[deed.member_id]
+    for deed, row in zip(deeds, rows, strict=True):
         if row.counted_before is not None:
             outcomes[id(deed)] = _counted_before(row)
         elif row.suspended:
@@ -193,14 +194,15 @@ def _round(session: Session, deeds: list[Deed]) -> dict[int, Outcome]:
         else:
             due.append((deed, _award_of(deed, row)))
     allowed = awards.allow(session, [award for _, award in due])
-    for deed, award in due:
-        if award.member_id not in allowed:
-            outcomes[id(deed)] = awards.limit_reached(deed.rule)
     awards.write(session, [award for _, award in due if award.member_id in allowed])
     for deed, award in due:
-        if award.member_id in allowed:
-            outcomes[id(deed)] = ActivityOutcome(True, award.points, award.available, award.lifetime)
+        made = award.member_id in allowed
+        outcomes[id(deed)] = _made(award) if made else awards.limit_reached(deed.rule)
     return outcomes
+
+
+def _made(award: Award) -> ActivityOutcome:
+    return ActivityOutcome(True, award.points, award.available, award.lifetime)
 
 
 def _counted_before(row: Any) -> ActivityOutcome:
