@@ -97,4 +97,5 @@ def get_leaderboard(query: dict[str, Any]) -> Answer:
     """The leaderboard with the caller's own place."""
     view = leaderboard.View(query["period"], caller().member_id, query["track"], query["university"])
     with transaction() as session:
-        return dict(schemas.Leaderboard().dump(leaderboard.read(session, view, query["limit"], query["cursor"])))
+        found = leaderboard.read(session, view, query["limit"], query["cursor"])
+    return {"items": found.items, "next_cursor": found.next_cursor, "me": found.me, "total": found.total}

@@ -27,7 +27,8 @@ def counted(board: str, points: int) -> tuple[int, int, int]:
 
 def looked_up(board: str, points: int) -> tuple[int, int, int]:
     with transaction() as session:
-        return ranks.ahead(session, board, points), ranks.tied(session, board, points), ranks.total(session, board)
+        found, total = ranks.look_up(session, board, [points])
+        return found[points].ahead, found[points].tied, total
 
 
 def fold() -> int:
