@@ -6,26 +6,26 @@ who got there first comes first. `me` is the viewer's own rank among those shown
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, DateTime, and_, bindparam, func, literal, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 
 from fleet import paging
 from fleet.contracts.codec import instant
 from fleet.contracts.points import Leaderboard, OwnPlace, Period, Place
 from fleet.messages import now
+from fleet.prepared import Statement, run
 from services.points import ranks
 from services.points.boards import ALL_TIME, board_name
-from services.points.figures import member_of
 from services.points.models import Member, Score
 from services.points.ranks import Rank
 
 NEIGHBOURS = 2
-
-_Total = aliased(Score)
+# A number that the planner sees: of a parameter it would expect a tenth of the board.
+LARGEST_PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class View:
 def read(session: Session, view: View, limit: int, cursor: str | None) -> Leaderboard:
     """A page of the board with the viewer's own place. Raises InvalidFields for a cursor that is not of this list."""
     key = paging.decode_cursor(cursor, int, instant, UUID)
-    rows = _rows(session, view, _key(key) < _ORDER if key else None, limit + 1)
+    rows = _rows(session, view, _BEHIND, key or _TOP, limit + 1)
     items, next_cursor = paging.page(rows, limit, lambda row: (row.points, row.reached_at.isoformat(), row.member_id))
     own = _own(session, view) if view.viewer else None
     standings, total = _standings(session, view, [items, *(own.lists if own else ())])
@@ -99,60 +99,70 @@ class _Own:
 
 def _own(session: Session, view: View) -> _Own | None:
     assert view.viewer is not None
-    mine = session.execute(_MINE, {"viewer": view.viewer, "board": view.board, "now": now()}).first()
-    if mine is None:
+    found = run(session, _MINE(viewer=view.viewer, board=view.board, now=now()))
+    if not found:
         return None
+    [mine] = found
     key = (mine.points, mine.reached_at, mine.id)
-    above = list(reversed(_rows(session, view, _key(key) > _ORDER, NEIGHBOURS, backwards=True)))
-    below = _rows(session, view, _key(key) < _ORDER, NEIGHBOURS)
+    above = _rows(session, view, _AHEAD, key, NEIGHBOURS)[::-1]
+    below = _rows(session, view, _BEHIND, key, NEIGHBOURS)
     return _Own(mine.id, mine.points, mine.total, above, below)
 
 
-_MINE = (
-    select(
-        Member.id,
-        func.coalesce(Score.points, 0).label("points"),
-        func.coalesce(Score.reached_at, bindparam("now", type_=DateTime(timezone=True))).label("reached_at"),
-        func.coalesce(_Total.points, 0).label("total"),
-    )
-    .select_from(Member)
-    .outerjoin(Score, and_(Score.board == bindparam("board"), Score.member_id == Member.id))
-    .outerjoin(_Total, and_(_Total.board == ALL_TIME, _Total.member_id == Member.id))
-    .where(Member.id == member_of("viewer"), Member.role == "student")
+_MINE = Statement(
+    "leaderboard_mine",
+    f"""
+    SELECT m.id, coalesce(s.points, 0) AS points, coalesce(s.reached_at, :now) AS reached_at,
+        coalesce(t.points, 0) AS total
+    FROM members m
+    LEFT JOIN scores s ON s.board = :board AND s.member_id = m.id
+    LEFT JOIN scores t ON t.board = '{ALL_TIME}' AND t.member_id = m.id
+    WHERE m.id = coalesce((SELECT member_id FROM aliases WHERE old_id = :viewer), :viewer) AND m.role = 'student'
+    """,  # noqa: S608 a constant
+    viewer="uuid",
+    board="text",
+    now="timestamptz",
 )
+Key = tuple[int, datetime, UUID]
+# Nobody stands above.
+_TOP: Key = (2**62, datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
-# The order of a board, as its index has it: most points first, then who got there first.
-_ORDER = tuple_(-Score.points, Score.reached_at, Score.member_id)
-
-
-def _key(key: tuple[int, datetime, UUID]) -> Any:
-    points, reached_at, member_id = key
-    return tuple_(literal(-points, BigInteger), literal(reached_at), literal(member_id))
-
-
-def _conditions(view: View) -> list[Any]:
-    found: list[Any] = [Score.board == view.board, Score.shown]
-    if view.track:
-        found.append(Member.track == view.track)
-    if view.university:
-        found.append(Member.university == view.university)
-    return found
-
-
-def _rows(
-    session: Session, view: View, where: ColumnElement[bool] | None, limit: int, *, backwards: bool = False
-) -> Sequence[Any]:
-    order: list[Any] = [-Score.points, Score.reached_at, Score.member_id]
-    statement = (
-        select(Score.points, Score.reached_at, Score.member_id, Member.display_name, _Total.points.label("total"))
-        .join(Member, Member.id == Score.member_id)
-        .join(_Total, and_(_Total.board == ALL_TIME, _Total.member_id == Score.member_id))
-        .where(*_conditions(view))
-        .order_by(*(column.desc() for column in order) if backwards else order)
-        .limit(limit)
+def _walk(name: str, compare: str, order: str) -> Statement:
+    """Some rows from a place on, in the order of the board's index (most points first, then who got there first) or back."""
+    return Statement(
+        name,
+        f"""
+        SELECT * FROM (
+            SELECT s.points, s.reached_at, s.member_id, m.display_name, t.points AS total
+            FROM scores s
+            JOIN members m ON m.id = s.member_id
+            JOIN scores t ON t.board = '{ALL_TIME}' AND t.member_id = s.member_id
+            WHERE s.board = :board AND s.shown
+                AND (-s.points, s.reached_at, s.member_id) {compare} (-:points, :reached_at, :member)
+                AND (:track IS NULL OR m.track = :track) AND (:university IS NULL OR m.university = :university)
+            ORDER BY -s.points {order}, s.reached_at {order}, s.member_id {order} LIMIT {LARGEST_PAGE + 1}
+        ) AS walk LIMIT :count
+        """,  # noqa: S608 constants
+        board="text",
+        points="bigint",
+        reached_at="timestamptz",
+        member="uuid",
+        track="text",
+        university="text",
+        count="integer",
     )
-    return session.execute(statement if where is None else statement.where(where)).all()
+
+
+_BEHIND = _walk("leaderboard_behind", ">", "ASC")
+_AHEAD = _walk("leaderboard_ahead", "<", "DESC")
+
+
+def _rows(session: Session, view: View, walk: Statement, key: Key, count: int) -> list[Any]:
+    points, reached_at, member_id = key
+    filters = {"track": view.track, "university": view.university}
+    place = {"points": points, "reached_at": reached_at, "member": member_id}
+    return run(session, walk(board=view.board, **place, **filters, count=count))
 
 
 def _standings(session: Session, view: View, lists: Sequence[Sequence[Any]]) -> tuple[dict[int, Rank], int]:
@@ -169,8 +179,13 @@ def _standings(session: Session, view: View, lists: Sequence[Sequence[Any]]) -> 
 
 def _count(session: Session, view: View, *where: ColumnElement[bool]) -> int:
     """Counting, for filtered views: their histogram would be one for each value of each filter."""
-    statement = select(func.count()).select_from(Score).join(Member, Member.id == Score.member_id)
-    return session.scalar(statement.where(*_conditions(view), *where)) or 0
+    counted = select(func.count()).select_from(Score).join(Member, Member.id == Score.member_id)
+    counted = counted.where(Score.board == view.board, Score.shown, *where)
+    if view.track:
+        counted = counted.where(Member.track == view.track)
+    if view.university:
+        counted = counted.where(Member.university == view.university)
+    return session.scalar(counted) or 0
 
 
 def _ranked(rows: Sequence[Any], standings: dict[int, Rank], viewer: UUID | None) -> list[Place]:
