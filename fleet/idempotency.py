@@ -100,8 +100,9 @@ def presented() -> Key:
     key = request.headers.get("Idempotency-Key")
     if key is not None and (not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable()):
         raise Unreadable("Idempotency-Key must be 1 to 255 printable ASCII characters.")
-    scope = f"{g.caller.member_id} {request.method} {request.path.rstrip('/')}"
-    return Key(scope, key, sha256(request.get_data()).digest() if key is not None else b"")
+    if key is None:
+        return Key("", None, b"")
+    return Key(f"{g.caller.member_id} {request.method} {_route()}", key, sha256(request.get_data()).digest())
 
 
 def once(
@@ -109,7 +110,8 @@ def once(
 ) -> Response:
     """Answer with what `make` returns (body, status), or, for a key that was used before, with what it returned then.
 
-    Keys belong to the caller and the route. `repeat_status` replaces the status of a repeated answer where the contract
+    Keys belong to the caller and to the route with its arguments: however its path was spelled (a slash at the end, the
+    case of an id), it is the same route. `repeat_status` replaces the status of a repeated answer where the contract
     of the route says so. Raises KeyReused when the body differs from the one the key came with first.
     """
     key = presented()
@@ -144,6 +146,12 @@ def once_in_passing(make: Callable[[Session, Key], tuple[bytes, int]], *, repeat
         if repeated is None:
             raise
         return repeated
+
+
+def _route() -> str:
+    """The route of this request with its arguments as they were read, so that every spelling of the path is the same."""
+    assert request.url_rule is not None
+    return " ".join([request.url_rule.rule, *(str(value) for value in (request.view_args or {}).values())])
 
 
 def _response(body: bytes, status: int) -> Response:
