@@ -72,9 +72,14 @@ def _alive(connection: Any) -> bool:
     try:
         return bool(engine().dialect.do_ping(connection))
     except Exception as error:
-        if engine().dialect.is_disconnect(error, connection, None):
+        if is_lost(connection, error):
             return False
         raise
+
+
+def is_lost(connection: Any, error: Any) -> bool:
+    """True when the driver's `error` says that this connection of the driver is gone."""
+    return engine().dialect.is_disconnect(error, connection, None)
 
 
 @lru_cache(maxsize=1)

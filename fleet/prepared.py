@@ -21,6 +21,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from fleet.database import is_lost
+
 _NAMES: set[str] = set()
 _NEEDS_QUOTES = re.compile(r'[\\"]')
 _BYTES, _QUOTE = '"\\\\x', '"'
@@ -77,7 +79,7 @@ def run(session: Session, *calls: Call) -> list[Any]:
 
 def _as_everywhere(connection: Connection, error: psycopg2.Error, text: str) -> DBAPIError:
     """The error as SQLAlchemy raises it. We go past it to the driver, because its results cost as much as our statement."""
-    if connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, None):
+    if is_lost(connection.connection.dbapi_connection, error):
         # It notices by itself on the next statement, and with that drops all connections that were lost.
         connection.exec_driver_sql("SELECT 1")
     wrapped = DBAPIError.instance(text, None, error, psycopg2.Error, dialect=connection.dialect)
