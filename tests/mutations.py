@@ -172,6 +172,8 @@ MUTATIONS = [
         "digest = code_digest(read(BotSettings).namespace, code)",
         "digest = code",
         test("tests/bot/test_link.py::test_a_code_in_a_public_channel_is_deleted_cancelled_and_explained"),
+    ),
+    Mutation(
         "sign-in with Google is bound to its browser",
         "services/users/oauth_states.py",
         "            OAuthState.browser_hash == _hash(browser),\n",
@@ -288,11 +290,11 @@ MUTATIONS = [
         test("tests/points/test_holds.py::test_of_one_members_points_for_one_fifty_holds_at_once_get_one"),
     ),
     Mutation(
-        "the lock of an award by an admin",
+        "the second look under the lock of an award by an admin",
         "services/points/admin_awards.py",
-        "FOR UPDATE",
-        "",
-        test("tests/points/test_ledger.py::test_two_awards_at_once_both_count"),
+        "run(session, _LOCK(member=member_id), look)",
+        "run(session, look)",
+        test("tests/points/test_merging.py::test_a_command_that_waited_for_a_merge_lands_on_the_new_member"),
     ),
     Mutation(
         "advisory lock of the relay",
@@ -350,7 +352,7 @@ MUTATIONS = [
         "services/points/deeds.py",
         "ORDER BY b.member_id FOR UPDATE OF b",
         "ORDER BY b.member_id",
-        test("tests/points/test_ledger.py::test_a_hundred_messages_of_a_day_at_once_award_once"),
+        test("tests/points/test_ledger.py::test_of_awards_at_once_each_tells_a_version_of_its_own"),
     ),
     Mutation(
         "the second look under the lock of a deed",

@@ -13,7 +13,7 @@ from fleet import auth_state
 from fleet.contracts.points import ActivityOutcome
 from fleet.contracts.users import AuthStateChanged
 from fleet.database import transaction
-from fleet.messages import new_id, now
+from fleet.messages import decode, new_id, now
 from fleet.problems import NotFound, Problem
 from services.points import admin_awards, deeds, ledger
 from services.points.awards import Award
@@ -151,8 +151,33 @@ def test_a_suspension_with_an_end_ends_by_itself(member):
     assert deed(member_id).available == 5
 
 
+@pytest.mark.parametrize("door", ["admin", "deed"])
+def test_of_awards_at_once_each_tells_a_version_of_its_own(door, member):
+    """Fails when the balance is read without its lock: two would tell the same version, and a sum that never was."""
+    member_id, threads, rounds = member(), 8, 10
+    together = threading.Barrier(threads)
+
+    def work(number: int) -> None:
+        together.wait(10)
+        for round_ in range(rounds):
+            if door == "admin":
+                by_admin(member_id, points=5)
+            else:
+                deed(member_id, at=NOON - timedelta(days=number * rounds + round_))
+
+    with ThreadPoolExecutor(threads) as pool:
+        for future in [pool.submit(work, number) for number in range(threads)]:
+            future.result()
+    with transaction() as session:
+        bodies = session.execute(text("SELECT body FROM outbox ORDER BY id")).scalars().all()
+    told = sorted(
+        (event.sequence, event.data.lifetime, event.data.available) for event in map(decode, map(bytes, bodies))
+    )
+    assert told == [(number, 5 * number, 5 * number) for number in range(1, threads * rounds + 1)]
+    assert_books_balance()
+
+
 def test_two_awards_at_once_both_count(member):
-    """Fails when the balance is read without its lock: both would write the sum that they saw."""
     member_id = member()
     threads, rounds = 8, 25
     together = threading.Barrier(threads)
@@ -204,8 +229,6 @@ def test_an_award_is_told_with_the_version_of_the_balance(row_count):
     member_id = new_id()
     deed(member_id, at=NOON)
     deed(member_id, at=NOON + timedelta(days=1))
-    from fleet.messages import decode
-
     with transaction() as session:
         bodies = session.execute(text("SELECT body FROM outbox ORDER BY id")).scalars().all()
     told = [decode(bytes(body)) for body in bodies]
