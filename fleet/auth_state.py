@@ -25,6 +25,10 @@ auth_state = Table(
 )
 
 
+# The same as `is_suspended` for a statement that has the member's row as `s`, or NULL when there is none.
+IS_SUSPENDED = "coalesce(s.status = 'suspended' AND (s.suspended_until IS NULL OR s.suspended_until > now()), false)"
+
+
 def remember(session: Session, event: Envelope[AuthStateChanged]) -> None:
     """The handler of users.auth_state_changed.v1 in every service."""
     keep(session, event.data)

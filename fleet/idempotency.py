@@ -5,17 +5,19 @@ waits at the primary key until the first has committed, then answers from its ro
 key too, so it may be tried again.
 """
 
-import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import orjson
 from flask import Response, g, request
-from sqlalchemy import Column, DateTime, Integer, LargeBinary, Table, Text, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Column, DateTime, Integer, LargeBinary, Table, Text, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from fleet.database import fleet_metadata
+from fleet.database import fleet_metadata, transaction
+from fleet.prepared import Call, Statement, run
 from fleet.problems import Problem, Unreadable
 
 keys = Table(
@@ -36,14 +38,71 @@ class KeyReused(Problem):
     status, slug, title = 422, "idempotency-key-reused", "This Idempotency-Key was used for another request"
 
 
-def presented() -> str | None:
-    """The caller's key; Unreadable when it is empty, longer than 255 characters or not printable ASCII."""
+_TRY = Statement(
+    "idempotency_try",
+    "INSERT INTO idempotency_keys (scope, key, request_hash) VALUES (:scope, :key, :fingerprint)"
+    " ON CONFLICT DO NOTHING RETURNING key",
+    scope="text",
+    key="text",
+    fingerprint="bytea",
+)
+_KEEP = Statement(
+    "idempotency_keep",
+    "INSERT INTO idempotency_keys (scope, key, request_hash, status, body)"
+    " VALUES (:scope, :key, :fingerprint, :status, :body)",
+    scope="text",
+    key="text",
+    fingerprint="bytea",
+    status="integer",
+    body="bytea",
+)
+_ANSWERED = Statement(
+    "idempotency_answered",
+    "UPDATE idempotency_keys SET status = :status, body = :body WHERE scope = :scope AND key = :key",
+    scope="text",
+    key="text",
+    status="integer",
+    body="bytea",
+)
+
+
+@dataclass(frozen=True)
+class Key:
+    """The caller's key for this request. `key` None: none was sent, and nothing is remembered."""
+
+    scope: str
+    key: str | None
+    fingerprint: bytes
+
+    def keeping(self, body: bytes, status: int) -> tuple[Call, ...]:
+        """What takes the key and keeps its answer; waits for a call under way, and fails when the key was used before."""
+        values = {"scope": self.scope, "key": self.key, "fingerprint": self.fingerprint}
+        return () if self.key is None else (_KEEP(**values, status=status, body=body),)
+
+    def try_to_take(self, session: Session) -> bool:
+        """Take the key, and wait for a call under way; False when it was used before."""
+        return bool(run(session, _TRY(scope=self.scope, key=self.key, fingerprint=self.fingerprint)))
+
+    def first_answer(self, session: Session, repeat_status: int | None) -> Response | None:
+        """The answer the key was given first, None while it has none; raises KeyReused when this is another request."""
+        first = session.execute(select(keys).where(keys.c.scope == self.scope, keys.c.key == self.key)).first()
+        if first is None:
+            return None
+        if first.request_hash != self.fingerprint:
+            raise KeyReused("Send a new key with a new request, or the same body with the same key.")
+        repeated = _response(first.body, repeat_status or first.status)
+        repeated.headers["Idempotent-Replayed"] = "true"
+        return repeated
+
+
+def presented() -> Key:
+    """The key of this request; Unreadable when it is empty, longer than 255 characters or not printable ASCII."""
     key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
+    if key is not None and (not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable()):
         raise Unreadable("Idempotency-Key must be 1 to 255 printable ASCII characters.")
-    return key
+    if key is None:
+        return Key("", None, b"")
+    return Key(f"{g.caller.member_id} {request.method} {_route()}", key, sha256(request.get_data()).digest())
 
 
 def once(
@@ -56,33 +115,43 @@ def once(
     of the route says so. Raises KeyReused when the body differs from the one the key came with first.
     """
     key = presented()
-    if key is None:
-        body, status = make()
-        return _response(orjson.dumps(body), status)
-    scope = f"{g.caller.member_id} {request.method} {_route()}"
-    fingerprint = hashlib.sha256(request.get_data()).digest()
-    row = insert(keys).values(scope=scope, key=key, request_hash=fingerprint)
-    taken = session.scalar(row.on_conflict_do_nothing().returning(keys.c.key))
-    where = (keys.c.scope == scope) & (keys.c.key == key)
-    if taken is None:
-        first = session.execute(select(keys).where(where)).one()
-        if first.request_hash != fingerprint:
-            raise KeyReused("Send a new key with a new request, or the same body with the same key.")
-        repeated = _response(first.body, repeat_status or first.status)
-        repeated.headers["Idempotent-Replayed"] = "true"
+    if key.key is not None and not key.try_to_take(session):
+        repeated = key.first_answer(session, repeat_status)
+        assert repeated is not None, "taken, and committed with its answer"
         return repeated
     body, status = make()
-    stored = orjson.dumps(body)
-    session.execute(update(keys).where(where).values(status=status, body=stored))
+    stored = orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    if key.key is not None:
+        run(session, _ANSWERED(scope=key.scope, key=key.key, status=status, body=stored))
     return _response(stored, status)
 
 
+def once_in_passing(make: Callable[[Session, Key], tuple[bytes, int]], *, repeat_status: int | None = None) -> Response:
+    """As `once`, for the hot path: `make` runs `key.keeping(...)` together with its last statement, so that the key costs
+    neither a round trip nor a second version of its row. It is given the session of a transaction of its own.
+
+    That the key was used before shows only then, as a violation of its primary key; or not at all, when the repeated call
+    is refused for what is so by now. In both cases nothing of it was done, and the first answer is the answer.
+    """
+    key = presented()
+    try:
+        with transaction() as session:
+            return _response(*make(session, key))
+    except (IntegrityError, Problem) as error:
+        orig = getattr(error, "orig", None)
+        if orig is not None and orig.diag.constraint_name != keys.primary_key.name:
+            raise
+        with transaction() as session:
+            repeated = key.first_answer(session, repeat_status) if key.key is not None else None
+        if repeated is None:
+            raise
+        return repeated
+
+
 def _route() -> str:
-    """The path of this request in its one form: the route's rule with the arguments as they were read."""
+    """The route of this request with its arguments as they were read, so that every spelling of the path is the same."""
     assert request.url_rule is not None
-    built = request.url_rule.build(request.view_args or {}, append_unknown=False)
-    assert built is not None
-    return built[1].rstrip("/")
+    return " ".join([request.url_rule.rule, *(str(value) for value in (request.view_args or {}).values())])
 
 
 def _response(body: bytes, status: int) -> Response:

@@ -5,12 +5,14 @@ its row taken, changes nothing and is acknowledged.
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid, func, text
+from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid, func
 from sqlalchemy.orm import Session
 
 from fleet.database import fleet_metadata
+from fleet.prepared import Statement, run
 
 inbox = Table(
     "inbox",
@@ -21,10 +23,13 @@ inbox = Table(
     Index("ix_inbox_received_at", "received_at"),
 )
 
-_TAKE = text(
-    "INSERT INTO inbox (consumer, message_id) SELECT :consumer, unnest(CAST(:ids AS uuid[]))"
-    " ON CONFLICT DO NOTHING RETURNING message_id"
-).columns(message_id=Uuid)
+_TAKE = Statement(
+    "inbox_take",
+    "INSERT INTO inbox (consumer, message_id) SELECT :consumer, unnest(:ids) ON CONFLICT DO NOTHING"
+    " RETURNING message_id::text",
+    consumer="text",
+    ids="uuid[]",
+)
 
 
 def take(session: Session, consumer: str, message_ids: Sequence[UUID]) -> set[UUID]:
@@ -35,5 +40,6 @@ def take(session: Session, consumer: str, message_ids: Sequence[UUID]) -> set[UU
     """
     if not message_ids:
         return set()
-    ids = [str(message_id) for message_id in sorted(set(message_ids))]
-    return set(session.scalars(_TAKE, {"consumer": consumer, "ids": ids}))
+    ids = sorted(set(message_ids), key=attrgetter("int"))
+    taken = {row.message_id for row in run(session, _TAKE(consumer=consumer, ids=ids))}
+    return {message_id for message_id in ids if str(message_id) in taken}

@@ -21,8 +21,6 @@ from sqlalchemy import (
     Text,
     Uuid,
     func,
-    insert,
-    text,
 )
 from sqlalchemy.orm import Session
 
@@ -30,6 +28,7 @@ from fleet import logs, topology
 from fleet.contracts import contract_of
 from fleet.database import fleet_metadata
 from fleet.messages import REPLY_SUFFIX, Envelope, Reply, encode, envelope_for, new_id, now, to_json
+from fleet.prepared import Call, Statement, run
 
 outbox = Table(
     "outbox",
@@ -52,72 +51,76 @@ class NotInTransaction(RuntimeError):
     """A message was recorded outside of `transaction()`: it could be lost, or told although nothing happened."""
 
 
-def _insert(session: Session, envelope: Envelope[Any], exchange: str, *, mandatory: bool, ttl_ms: int | None) -> None:
+# Written this way by every door; what is told in one transaction goes into the table at once.
+_INSERT = Statement(
+    "outbox_insert",
+    "INSERT INTO outbox (message_id, exchange, routing_key, mandatory, ttl_ms, body)"
+    " SELECT u.id, :exchange, u.key, u.mandatory, :ttl_ms, u.body FROM unnest(:ids, :keys, :mandatory, :bodies)"
+    " AS u (id, key, mandatory, body)",
+    exchange="text",
+    ttl_ms="integer",
+    ids="uuid[]",
+    keys="text[]",
+    mandatory="boolean[]",
+    bodies="bytea[]",
+)
+
+
+def _inserting(
+    session: Session, envelopes: Sequence[Envelope[Any]], exchange: str, *, mandatory: bool | None, ttl_ms: int | None
+) -> Call:
+    """The rows of envelopes for one exchange; `mandatory` None: an event's is looked up by its type."""
     if not session.info.get("transaction"):
-        raise NotInTransaction(f"{envelope.type}: record messages inside `with transaction() as session`")
-    session.execute(
-        insert(outbox),
-        {
-            "message_id": envelope.id,
-            "exchange": exchange,
-            "routing_key": envelope.type,
-            "mandatory": mandatory,
-            "ttl_ms": ttl_ms,
-            "body": encode(envelope),
-        },
+        raise NotInTransaction("record messages inside `with transaction() as session`")
+    # An event nobody is bound to would be returned for ever; requests always have an owner that must hear them.
+    return _INSERT(
+        exchange=exchange,
+        ttl_ms=ttl_ms,
+        ids=[envelope.id for envelope in envelopes],
+        keys=[envelope.type for envelope in envelopes],
+        mandatory=[topology.is_heard(e.type) if mandatory is None else mandatory for e in envelopes],
+        bodies=[encode(envelope) for envelope in envelopes],
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One of many messages to record at once; `cause` is the envelope it follows from."""
+    """One of many events to record at once; `cause` is the envelope it follows from, when there is one for each."""
 
     message: Any
     subject: str | UUID
     sequence: int
-    cause: Envelope[Any]
+    cause: Envelope[Any] | None = None
 
 
-_INSERT_ALL = text(
-    "INSERT INTO outbox (message_id, exchange, routing_key, mandatory, body)"
-    " SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:exchanges AS text[]), CAST(:keys AS text[]),"
-    " CAST(:mandatory AS boolean[]), CAST(:bodies AS bytea[]))"
-)
-
-
-def _insert_all(session: Session, envelopes: Sequence[Envelope[Any]], exchange: str, *, mandatory: bool | None) -> None:
-    """One statement for many rows; `mandatory` None: an event's is looked up by its type."""
-    if not session.info.get("transaction"):
-        raise NotInTransaction("record messages inside `with transaction() as session`")
-    if not envelopes:
-        return
-    session.execute(
-        _INSERT_ALL,
-        {
-            "ids": [str(envelope.id) for envelope in envelopes],
-            "exchanges": [exchange] * len(envelopes),
-            "keys": [envelope.type for envelope in envelopes],
-            "mandatory": [topology.is_heard(e.type) if mandatory is None else mandatory for e in envelopes],
-            "bodies": [encode(envelope) for envelope in envelopes],
-        },
-    )
-
-
-def record_all(session: Session, entries: Sequence[Entry], *, source: str) -> None:
-    """Record many events at once, each as `record` would in the handler of its cause."""
+def recording(session: Session, entries: Sequence[Entry], *, source: str) -> Call:
+    """What records many events, each as `record` would in the handler of its cause: to be run with what they tell of."""
     envelopes = [
         envelope_for(
             entry.message,
             source=source,
             subject=str(entry.subject),
             sequence=entry.sequence,
-            correlation_id=entry.cause.correlation_id or str(entry.cause.id),
-            causation_id=str(entry.cause.id),
-            traceparent=entry.cause.traceparent,
+            **_following(entry.cause),
         )
         for entry in entries
     ]
-    _insert_all(session, envelopes, topology.EVENTS, mandatory=None)
+    return _inserting(session, envelopes, topology.EVENTS, mandatory=None, ttl_ms=None)
+
+
+def _following(cause: Envelope[Any] | None) -> dict[str, str | None]:
+    """What a message carries on from its cause, or, without one, from the request or message that is being handled."""
+    if cause is None:
+        return {
+            "correlation_id": logs.correlation_id.get() or logs.request_id.get(),
+            "causation_id": logs.causation_id.get(),
+            "traceparent": logs.traceparent.get(),
+        }
+    return {
+        "correlation_id": cause.correlation_id or str(cause.id),
+        "causation_id": str(cause.id),
+        "traceparent": cause.traceparent,
+    }
 
 
 def record(
@@ -141,14 +144,12 @@ def record(
         subject=None if subject is None else str(subject),
         sequence=sequence,
         reply_to=reply_to,
-        correlation_id=logs.correlation_id.get() or logs.request_id.get(),
-        causation_id=logs.causation_id.get(),
-        traceparent=logs.traceparent.get(),
+        **_following(None),
     )
-    # An event nobody is bound to would be returned for ever; requests always have an owner that must hear them.
-    mandatory = contract.kind != "event" or topology.is_heard(contract.type)
+    mandatory = None if contract.kind == "event" else True
     ttl_ms = topology.QUESTION_TTL_MS if contract.kind == "question" else None
-    _insert(session, envelope, topology.EXCHANGE_OF_KIND[contract.kind], mandatory=mandatory, ttl_ms=ttl_ms)
+    exchange = topology.EXCHANGE_OF_KIND[contract.kind]
+    run(session, _inserting(session, [envelope], exchange, mandatory=mandatory, ttl_ms=ttl_ms))
     return envelope.id
 
 
@@ -173,4 +174,5 @@ def reply_envelope(
 
 def record_replies(session: Session, envelopes: Sequence[Envelope[Reply]]) -> None:
     """Record replies in the transaction whose outcomes they tell."""
-    _insert_all(session, envelopes, topology.REPLIES, mandatory=True)
+    if envelopes:
+        run(session, _inserting(session, envelopes, topology.REPLIES, mandatory=True, ttl_ms=None))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from pika import BasicProperties
@@ -54,6 +55,8 @@ class QueueWorker:
         self._tag = ""
         self._fast = False
         self._clean = 0
+        # Tags of the present channel that are not settled yet, in order of arrival; the I/O thread's alone.
+        self._open: dict[int, None] = {}
 
     @property
     def prefetch(self) -> int:
@@ -64,7 +67,7 @@ class QueueWorker:
 
     def begin(self, channel: Any) -> None:
         """Start consuming on a fresh channel, one message at a time."""
-        self._channel, self._fast, self._clean = channel, False, 0
+        self._channel, self._fast, self._clean, self._open = channel, False, 0, {}
         channel.add_on_close_callback(self._on_channel_closed)
         # The broker cancels a consumer whose queue went away; begin anew rather than wait for ever.
         channel.add_on_cancel_callback(lambda _frame: channel.close())
@@ -86,6 +89,7 @@ class QueueWorker:
             self.consumer._connection.close()
 
     def _on_message(self, channel: Any, method: Any, properties: BasicProperties, body: bytes) -> None:
+        self._open[method.delivery_tag] = None
         self._arrived.put(Delivery(channel, method.delivery_tag, method.redelivered, properties, body))
 
     def _speed_up(self) -> None:
@@ -278,19 +282,29 @@ class QueueWorker:
     def _kill(self, delivery: Delivery, cause: str) -> None:
         log.error("message_dead_lettered", queue=self.queue, message_id=delivery.properties.message_id, cause=cause)
         metrics.consumed.labels(self.queue, "dead").inc()
-        self.consumer.in_io(
-            lambda: delivery.channel.is_open and delivery.channel.basic_reject(delivery.tag, requeue=False)
-        )
+
+        def reject() -> None:
+            if delivery.channel.is_open:
+                self._open.pop(delivery.tag, None)
+                delivery.channel.basic_reject(delivery.tag, requeue=False)
+
+        self.consumer.in_io(reject)
 
     def _settle(self, group: Sequence[Delivery], outcome: str) -> None:
         metrics.consumed.labels(self.queue, outcome).inc(len(group))
 
-        def acknowledge() -> None:
-            for delivery in group:
-                if delivery.channel.is_open:
-                    delivery.channel.basic_ack(delivery.tag)
+        self.consumer.in_io(lambda: self._acknowledge(group))
 
-        self.consumer.in_io(acknowledge)
+    def _acknowledge(self, group: Sequence[Delivery]) -> None:
+        """One acknowledgement for all up to which nothing else is open, one for each of the others."""
+        tags = {delivery.tag for delivery in group if delivery.channel is self._channel and delivery.channel.is_open}
+        together = list(takewhile(tags.__contains__, self._open))
+        if together:
+            self._channel.basic_ack(together[-1], multiple=True)
+        for tag in sorted(tags.difference(together)):
+            self._channel.basic_ack(tag)
+        for tag in tags:
+            self._open.pop(tag, None)
 
 
 class QuestionWorker(QueueWorker):

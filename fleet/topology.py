@@ -9,6 +9,7 @@ import base64
 import hashlib
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from fleet.contracts import by_type
@@ -99,6 +100,7 @@ def retry_key(delay: str, queue_name: str) -> str:
     return f"{delay}.{queue_name}"
 
 
+@cache
 def is_heard(type_: str) -> bool:
     """True when some service must get this event: its publication is then mandatory."""
     return any(type_ in heard for heard in HEARS.values())

@@ -247,6 +247,8 @@ MUTATIONS = [
         "digest = code_digest(read(BotSettings).namespace, code)",
         "digest = code",
         test("tests/bot/test_link.py::test_a_code_in_a_public_channel_is_deleted_cancelled_and_explained"),
+    ),
+    Mutation(
         "sign-in with Google is bound to its browser",
         "services/users/oauth_states.py",
         "            OAuthState.browser_hash == _hash(browser),\n",
@@ -337,8 +339,8 @@ MUTATIONS = [
     Mutation(
         "inbox check",
         "fleet/queue_worker.py",
-        "if envelope.id in fresh:",
-        "if envelope:",
+        "for e in envelopes.values() if e.id in fresh",
+        "for e in envelopes.values()",
         test("tests/faults/test_consumer.py::test_every_message_twice_and_shuffled_is_applied_once"),
     ),
     Mutation(
@@ -360,7 +362,14 @@ MUTATIONS = [
         "services/points/ledger.py",
         "    .with_for_update(of=Balance)\n",
         "",
-        test("tests/points/test_ledger.py::test_two_awards_at_once_both_count"),
+        test("tests/points/test_holds.py::test_of_one_members_points_for_one_fifty_holds_at_once_get_one"),
+    ),
+    Mutation(
+        "the second look under the lock of an award by an admin",
+        "services/points/admin_awards.py",
+        "run(session, _LOCK(member=member_id), look)",
+        "run(session, look)",
+        test("tests/points/test_merging.py::test_a_command_that_waited_for_a_merge_lands_on_the_new_member"),
     ),
     Mutation(
         "advisory lock of the relay",
@@ -372,9 +381,74 @@ MUTATIONS = [
     Mutation(
         "idempotency key",
         "fleet/idempotency.py",
-        "    if taken is None:",
-        "    if taken is None and session.info.get('never'):",
-        test("tests/points/test_api.py"),
+        "not key.try_to_take(session):",
+        "not key.try_to_take(session) and session.info.get('never'):",
+        test("tests/fleet/test_idempotency.py"),
+    ),
+    Mutation(
+        "idempotency key of an award, kept with its writing",
+        "services/points/api.py",
+        "beside=lambda award: key.keeping(to_bytes(schemas.awarded(award)), 201),",
+        "beside=lambda award: (),",
+        test("tests/points/test_awarding.py::TestIdempotency::test_twenty_at_once_with_one_key_make_one_transfer"),
+    ),
+    Mutation(
+        "a submission is decided once",
+        "services/points/decisions.py",
+        'Submission.status == "pending")',
+        "Submission.status.is_not(None))",
+        test(
+            "tests/points/test_decisions.py::TestManyAtOnce::test_one_submission_approved_by_fifty_at_once_is_paid_once"
+        ),
+    ),
+    Mutation(
+        "cap of a day",
+        "services/points/awards.py",
+        " AND a.used < d.cap",
+        "",
+        test("tests/points/test_ledger.py::test_a_hundred_messages_of_a_day_at_once_award_once"),
+    ),
+    Mutation(
+        "cap of a week",
+        "services/points/awards.py",
+        " AND a.used < d.cap",
+        "",
+        test("tests/points/test_decisions.py::TestManyAtOnce::test_a_cap_of_three_a_week_holds_under_fifty_at_once"),
+    ),
+    Mutation(
+        "a deed is known by its reference",
+        "services/points/deeds.py",
+        "ON t.idempotency_key = g.key",
+        "ON t.idempotency_key IS NULL",
+        test("tests/points/test_ledger.py::test_the_same_reference_is_awarded_once"),
+    ),
+    Mutation(
+        "the lock of a deed",
+        "services/points/deeds.py",
+        "ORDER BY b.member_id FOR UPDATE OF b",
+        "ORDER BY b.member_id",
+        test("tests/points/test_ledger.py::test_of_awards_at_once_each_tells_a_version_of_its_own"),
+    ),
+    Mutation(
+        "the second look under the lock of a deed",
+        "services/points/deeds.py",
+        "run(session, _LOCK(ids=ids), _LOCK(ids=ids))",
+        "run(session, _LOCK(ids=ids))",
+        test("tests/points/test_merging.py::test_deeds_that_waited_for_a_merge_land_on_the_new_member"),
+    ),
+    Mutation(
+        "no award for who was merged away",
+        "services/points/awards.py",
+        "        WHERE NOT EXISTS (SELECT FROM aliases a WHERE a.old_id = g.member_id)\n",
+        "",
+        test("tests/points/test_merging.py::test_no_award_is_written_for_who_was_merged_away"),
+    ),
+    Mutation(
+        "nothing older is acknowledged with a batch",
+        "fleet/queue_worker.py",
+        "list(takewhile(tags.__contains__, self._open))",
+        "sorted(tags)",
+        test("tests/fleet/test_acknowledging.py"),
     ),
     Mutation(
         "import from one service into another",

@@ -2,7 +2,8 @@
 
 Owns activity types, submissions and their evidence, check-ins, transfers, balances, holds and boards. A point exists only
 as a transfer here. Where to begin: `ledger.py` (every movement), then
-  what earns            activities, activity_admin, submissions, decisions, evidence, checkins, bulk_awards
+  what earns            awards (all of them), by deeds, admin_awards, decisions, checkins; activities, activity_admin,
+                        submissions, evidence
   what corrects, spends corrections, holds, merging
   who stands where      boards, ranks, leaderboard
   what it all says      figures, dashboard, timeline, feed, programme, cohorts, analytics

@@ -1,11 +1,13 @@
 """Activity types: the ways to earn, as data, and their rules in words."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fleet.prepared import Statement, run
 from fleet.problems import NotFound
 from services.points.calendar import month_of, week_of
 from services.points.models import ActivityType
@@ -18,6 +20,28 @@ CATEGORIES = {
     "content": "Content Creation",
     "other": "Other",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The rule of an active type, as `ActivityType` has it, for where hundreds are awarded at once."""
+
+    code: str
+    name: str
+    category: str
+    points: int
+    version: int
+    requires_approval: bool
+    evidence: str
+    evidence_once: str
+    min_description: int
+    cap_count: int | None
+    cap_period: str | None
+    cooldown_seconds: int
+
+
+RULE_COLUMNS = ", ".join(f"t.{column.name}" for column in fields(Rule))
+_RULES = Statement("active_rules", f"SELECT {RULE_COLUMNS} FROM activity_types t WHERE t.is_active")  # noqa: S608 names of fields
 
 _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _CAP_WORDS = {"day": "a day", "week": "a week", "month": "a month", "lifetime": "in all"}
@@ -38,7 +62,12 @@ def active(session: Session) -> Sequence[ActivityType]:
     return session.scalars(statement.order_by(ActivityType.category, ActivityType.points, ActivityType.code)).all()
 
 
-def rule_in_words(activity: ActivityType) -> str:
+def rules(session: Session) -> dict[str, Rule]:
+    """The rules of all active types by code."""
+    return {row.code: Rule(*row) for row in run(session, _RULES())}
+
+
+def rule_in_words(activity: ActivityType | Rule) -> str:
     """The earning rule for people, derived from the data it is enforced by."""
     parts = ["staff approve it" if activity.requires_approval else "counts by itself"]
     if activity.evidence in _EVIDENCE_WORDS:
@@ -63,7 +92,7 @@ def _span(seconds: int) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def cap_period_key(activity: ActivityType, day: date) -> str:
+def cap_period_key(activity: ActivityType | Rule, day: date) -> str:
     """The name of the period that a deed on `day` counts against (`week:2026-11-23`, `lifetime`)."""
     if activity.cap_period == "week":
         return f"week:{week_of(day)}"

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, literal, or_, select, tuple_
+from sqlalchemy import and_, case, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from fleet import auth_state, paging
@@ -26,7 +26,15 @@ def _log() -> Any:
     """
     return (
         select(
-            Transfer,
+            Transfer.id,
+            Transfer.kind,
+            Transfer.activity,
+            Transfer.rule_version,
+            Transfer.actor,
+            Transfer.occurred_at,
+            Transfer.available_after,
+            # What left is negative.
+            case((Transfer.credit == "available", Transfer.points), else_=-Transfer.points).label("points"),
             ActivityType.name.label("name"),
             Note.details.label("details"),
             Submission.id.label("submission_id"),
@@ -50,7 +58,7 @@ def points_log(session: Session, member_id: UUID, limit: int, cursor: str | None
         statement = statement.where(older)
     statement = statement.order_by(Transfer.occurred_at.desc(), Transfer.id.desc()).limit(limit + 1)
     rows = session.execute(statement).all()
-    return paging.page(rows, limit, lambda row: (row.Transfer.occurred_at.isoformat(), row.Transfer.id))
+    return paging.page(rows, limit, lambda row: (row.occurred_at.isoformat(), row.id))
 
 
 def points_log_entry(session: Session, member_id: UUID | None, transfer_id: UUID) -> Any:

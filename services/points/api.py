@@ -4,13 +4,15 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint
+from sqlalchemy.orm import Session
 
 from fleet.auth import caller
 from fleet.database import transaction
-from fleet.idempotency import once
+from fleet.idempotency import Key, once_in_passing
 from fleet.problems import Forbidden
-from fleet.web import ADMIN, ANYONE, MEMBER, Answer, operation
+from fleet.web import ADMIN, ANYONE, MEMBER, Answer, operation, to_bytes
 from services.points import activities, analytics, leaderboard, ledger, schemas
+from services.points.admin_awards import award_by_admin
 
 api = Blueprint("api", __name__)
 
@@ -38,25 +40,20 @@ def get_activity(code: str) -> Answer:
 )
 def add_points(user_id: UUID, body: dict[str, Any]) -> Answer:
     """Award an activity to a member. A repeated Idempotency-Key answers 200 with the first award."""
-    with transaction() as session:
-        if ledger.resolve(session, user_id) == ledger.resolve(session, caller().member_id):
-            raise Forbidden("Nobody awards points to themselves. Ask another admin.")
 
-        def award() -> tuple[dict[str, Any], int]:
-            made = ledger.award_by_admin(
-                session,
-                user_id,
-                body["activity_type"],
-                actor=caller().member_id,
-                points=body["points"],
-                details=body["details"],
-            )
-            row = analytics.points_log_entry(session, None, made.transfer.id)
-            entry = schemas.receipt(row)
-            message = f"{made.transfer.points} points for {row.name}."
-            return {"message": message, "total_points": made.balance.lifetime, "points_log": entry}, 201
+    def make(session: Session, key: Key) -> tuple[bytes, int]:
+        award = award_by_admin(
+            session,
+            user_id,
+            body["activity_type"],
+            actor=caller().member_id,
+            points=body["points"],
+            details=body["details"],
+            beside=lambda award: key.keeping(to_bytes(schemas.awarded(award)), 201),
+        )
+        return to_bytes(schemas.awarded(award)), 201
 
-        return once(session, award, repeat_status=200)
+    return once_in_passing(make, repeat_status=200)
 
 
 def _whose(user: UUID | None) -> UUID:
@@ -100,4 +97,5 @@ def get_leaderboard(query: dict[str, Any]) -> Answer:
     """The leaderboard with the caller's own place."""
     view = leaderboard.View(query["period"], caller().member_id, query["track"], query["university"])
     with transaction() as session:
-        return dict(schemas.Leaderboard().dump(leaderboard.read(session, view, query["limit"], query["cursor"])))
+        found = leaderboard.read(session, view, query["limit"], query["cursor"])
+    return {"items": found.items, "next_cursor": found.next_cursor, "me": found.me, "total": found.total}

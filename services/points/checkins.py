@@ -19,8 +19,9 @@ from fleet import paging
 from fleet.contracts.codec import instant
 from fleet.messages import new_id, now
 from fleet.problems import NotFound, Problem, TooManyRequests, invalid
-from services.points import activities, ledger
-from services.points.models import ActivityType, Transfer
+from services.points import activities, awards, ledger
+from services.points.awards import Award
+from services.points.models import ActivityType
 from services.points.submission_models import Checkin, CheckinTry, CheckinUse
 
 # Without 0 and O, 1, I and L, U and V: they are read from a slide and typed in on a phone.
@@ -72,8 +73,7 @@ class Redeemed:
 
     checkin: Checkin
     activity: ActivityType
-    transfer: Transfer
-    available: int
+    award: Award
 
 
 def open_one(session: Session, opening: Opening, actor: UUID) -> tuple[Checkin, str]:
@@ -175,7 +175,7 @@ def redeem(session: Session, member_id: UUID, code: str) -> Redeemed:
     taken = update(Checkin).where(Checkin.id == row.id, within).values(used=Checkin.used + 1).returning(Checkin.used)
     if session.scalar(taken.execution_options(synchronize_session=False)) is None:
         raise UsedUp(f"All {row.max_uses} places of {row.label} are taken, or it was closed this moment.")
-    award = ledger.award_submission(
+    award = awards.award_submission(
         session,
         balance,
         activity,
@@ -188,8 +188,8 @@ def redeem(session: Session, member_id: UUID, code: str) -> Redeemed:
     if award is None:
         raise NotOpen(f"{activity.name} is worth nothing at present.")
     kept = update(CheckinUse).where(CheckinUse.checkin_id == row.id, CheckinUse.member_id == member_id)
-    session.execute(kept.values(transfer_id=award.transfer.id), execution_options={"synchronize_session": False})
-    return Redeemed(row, activity, award.transfer, award.balance.available)
+    session.execute(kept.values(transfer_id=award.id), execution_options={"synchronize_session": False})
+    return Redeemed(row, activity, award)
 
 
 def _when(row: Checkin, moment: datetime) -> str:

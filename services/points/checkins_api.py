@@ -74,8 +74,8 @@ def _redeemed(found: checkins.Redeemed) -> dict[str, Any]:
         "label": found.checkin.label,
         "activity": found.activity.code,
         "name": found.activity.name,
-        "points": found.transfer.points,
-        "available": found.available,
-        "points_log_id": found.transfer.id,
+        "points": found.award.points,
+        "available": found.award.available,
+        "points_log_id": found.award.id,
     }
     return dict(submissions_schemas.RedeemedCheckin().dump(brought))

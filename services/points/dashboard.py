@@ -128,8 +128,12 @@ def read(session: Session, member_id: UUID, period: str) -> Dashboard:
         trends={name: figures.trend(getattr(current, name), getattr(previous, name)) for name in FIGURES},
         breakdown=_breakdown([row for row in rows if row.span == 2 and row.issues]),
         streak=analytics.measure_streak(days, programme_day(end)),
-        rank=None if score is None else ranks.ahead(session, ALL_TIME, score) + 1,
+        rank=None if score is None else _rank(session, score),
     )
+
+
+def _rank(session: Session, score: int) -> int:
+    return ranks.look_up(session, ALL_TIME, [score])[0][score].ahead + 1
 
 
 def _windows(rows: Sequence[Any], before: datetime, since: datetime, end: datetime) -> tuple[Window, Window]:

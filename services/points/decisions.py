@@ -15,7 +15,7 @@ from fleet import outbox
 from fleet.contracts.points import SubmissionDecided
 from fleet.messages import now
 from fleet.problems import Forbidden, Problem, invalid
-from services.points import activity_admin, evidence, ledger, submissions
+from services.points import activity_admin, awards, evidence, ledger, submissions
 from services.points.models import Member
 from services.points.submission_models import Evidence, Submission
 
@@ -69,11 +69,11 @@ def approve(
     if found.evidence_id is not None:
         evidence.require_kept(session.get_one(Evidence, found.evidence_id, populate_existing=True))
     key, claimed_at = f"submission:{submission_id}", found.submitted_at
-    award = ledger.award_submission(
+    award = awards.award_submission(
         session, balance, activity, key, claimed_at, points=worth, actor=actor.member_id, note=note
     )
     if award is not None:
-        paid = update(Submission).where(Submission.id == submission_id).values(transfer_id=award.transfer.id)
+        paid = update(Submission).where(Submission.id == submission_id).values(transfer_id=award.id)
         session.execute(paid, execution_options={"synchronize_session": False})
     return _told(session, submission_id)
 

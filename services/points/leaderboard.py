@@ -6,24 +6,26 @@ who got there first comes first. `me` is the viewer's own rank among those shown
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 
 from fleet import paging
 from fleet.contracts.codec import instant
 from fleet.contracts.points import Leaderboard, OwnPlace, Period, Place
 from fleet.messages import now
-from services.points import ledger, ranks
+from fleet.prepared import Statement, run
+from services.points import ranks
 from services.points.boards import ALL_TIME, board_name
 from services.points.models import Member, Score
+from services.points.ranks import Rank
 
 NEIGHBOURS = 2
-
-_Total = aliased(Score)
+# A number that the planner sees: of a parameter it would expect a tenth of the board.
+LARGEST_PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,15 @@ class View:
 def read(session: Session, view: View, limit: int, cursor: str | None) -> Leaderboard:
     """A page of the board with the viewer's own place. Raises InvalidFields for a cursor that is not of this list."""
     key = paging.decode_cursor(cursor, int, instant, UUID)
-    rows = _rows(session, view, _key(key) < _ORDER if key else None, limit + 1)
+    rows = _rows(session, view, _BEHIND, key or _TOP, limit + 1)
     items, next_cursor = paging.page(rows, limit, lambda row: (row.points, row.reached_at.isoformat(), row.member_id))
+    own = _own(session, view) if view.viewer else None
+    standings, total = _standings(session, view, [items, *(own.lists if own else ())])
     return Leaderboard(
         period=view.period,
-        items=_ranked(session, view, items),
-        total=_total(session, view),
-        me=own_place(session, view) if view.viewer else None,
+        items=_ranked(items, standings, own.member_id if own else None),
+        total=total,
+        me=own.placed(standings) if own else None,
         next_cursor=next_cursor,
     )
 
@@ -65,96 +69,133 @@ def own_place(session: Session, view: View) -> OwnPlace | None:
 
     Who has no points in the period stands behind all who have some.
     """
-    assert view.viewer is not None
-    me = ledger.resolve(session, view.viewer)
-    mine = session.execute(
-        select(
-            func.coalesce(Score.points, 0).label("points"),
-            func.coalesce(Score.reached_at, now()).label("reached_at"),
-            func.coalesce(_Total.points, 0).label("total"),
+    own = _own(session, view)
+    return own.placed(_standings(session, view, own.lists)[0]) if own else None
+
+
+@dataclass(frozen=True)
+class _Own:
+    """The viewer as a row of the board, and the rows of their neighbours."""
+
+    member_id: UUID
+    points: int
+    total: int
+    above: Sequence[Any]
+    below: Sequence[Any]
+
+    @property
+    def lists(self) -> list[Sequence[Any]]:
+        return [[self], self.above, self.below]
+
+    def placed(self, standings: dict[int, Rank]) -> OwnPlace:
+        return OwnPlace(
+            rank=standings[self.points].ahead + 1,
+            total_points=self.total,
+            points=self.points,
+            above=_ranked(self.above, standings, self.member_id),
+            below=_ranked(self.below, standings, self.member_id),
         )
-        .select_from(Member)
-        .outerjoin(Score, and_(Score.board == view.board, Score.member_id == Member.id))
-        .outerjoin(_Total, and_(_Total.board == ALL_TIME, _Total.member_id == Member.id))
-        .where(Member.id == me, Member.role == "student")
-    ).first()
-    if mine is None:
+
+
+def _own(session: Session, view: View) -> _Own | None:
+    assert view.viewer is not None
+    found = run(session, _MINE(viewer=view.viewer, board=view.board, now=now()))
+    if not found:
         return None
-    key = (mine.points, mine.reached_at, me)
-    above = list(reversed(_rows(session, view, _key(key) > _ORDER, NEIGHBOURS, backwards=True)))
-    below = _rows(session, view, _key(key) < _ORDER, NEIGHBOURS)
-    return OwnPlace(
-        rank=_ahead(session, view, mine.points) + 1,
-        total_points=mine.total,
-        points=mine.points,
-        above=_ranked(session, view, above),
-        below=_ranked(session, view, below),
+    [mine] = found
+    key = (mine.points, mine.reached_at, mine.id)
+    above = _rows(session, view, _AHEAD, key, NEIGHBOURS)[::-1]
+    below = _rows(session, view, _BEHIND, key, NEIGHBOURS)
+    return _Own(mine.id, mine.points, mine.total, above, below)
+
+
+_MINE = Statement(
+    "leaderboard_mine",
+    f"""
+    SELECT m.id, coalesce(s.points, 0) AS points, coalesce(s.reached_at, :now) AS reached_at,
+        coalesce(t.points, 0) AS total
+    FROM members m
+    LEFT JOIN scores s ON s.board = :board AND s.member_id = m.id
+    LEFT JOIN scores t ON t.board = '{ALL_TIME}' AND t.member_id = m.id
+    WHERE m.id = coalesce((SELECT member_id FROM aliases WHERE old_id = :viewer), :viewer) AND m.role = 'student'
+    """,  # noqa: S608 a constant
+    viewer="uuid",
+    board="text",
+    now="timestamptz",
+)
+Key = tuple[int, datetime, UUID]
+# Nobody stands above.
+_TOP: Key = (2**62, datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
+
+
+def _walk(name: str, compare: str, order: str) -> Statement:
+    """Some rows from a place on, in the order of the board's index (most points first, then who got there first) or back."""
+    return Statement(
+        name,
+        f"""
+        SELECT * FROM (
+            SELECT s.points, s.reached_at, s.member_id, m.display_name, t.points AS total
+            FROM scores s
+            JOIN members m ON m.id = s.member_id
+            JOIN scores t ON t.board = '{ALL_TIME}' AND t.member_id = s.member_id
+            WHERE s.board = :board AND s.shown
+                AND (-s.points, s.reached_at, s.member_id) {compare} (-:points, :reached_at, :member)
+                AND (:track IS NULL OR m.track = :track) AND (:university IS NULL OR m.university = :university)
+            ORDER BY -s.points {order}, s.reached_at {order}, s.member_id {order} LIMIT {LARGEST_PAGE + 1}
+        ) AS walk LIMIT :count
+        """,  # noqa: S608 constants
+        board="text",
+        points="bigint",
+        reached_at="timestamptz",
+        member="uuid",
+        track="text",
+        university="text",
+        count="integer",
     )
 
 
-# The order of a board, as its index has it: most points first, then who got there first.
-_ORDER = tuple_(-Score.points, Score.reached_at, Score.member_id)
+_BEHIND = _walk("leaderboard_behind", ">", "ASC")
+_AHEAD = _walk("leaderboard_ahead", "<", "DESC")
 
 
-def _key(key: tuple[int, datetime, UUID]) -> Any:
+def _rows(session: Session, view: View, walk: Statement, key: Key, count: int) -> list[Any]:
     points, reached_at, member_id = key
-    return tuple_(literal(-points, BigInteger), literal(reached_at), literal(member_id))
+    filters = {"track": view.track, "university": view.university}
+    place = {"points": points, "reached_at": reached_at, "member": member_id}
+    return run(session, walk(board=view.board, **place, **filters, count=count))
 
 
-def _conditions(view: View) -> list[Any]:
-    found: list[Any] = [Score.board == view.board, Score.shown]
-    if view.track:
-        found.append(Member.track == view.track)
-    if view.university:
-        found.append(Member.university == view.university)
-    return found
-
-
-def _rows(
-    session: Session, view: View, where: ColumnElement[bool] | None, limit: int, *, backwards: bool = False
-) -> Sequence[Any]:
-    order: list[Any] = [-Score.points, Score.reached_at, Score.member_id]
-    statement = (
-        select(Score.points, Score.reached_at, Score.member_id, Member.display_name, _Total.points.label("total"))
-        .join(Member, Member.id == Score.member_id)
-        .join(_Total, and_(_Total.board == ALL_TIME, _Total.member_id == Score.member_id))
-        .where(*_conditions(view))
-        .order_by(*(column.desc() for column in order) if backwards else order)
-        .limit(limit)
-    )
-    return session.execute(statement if where is None else statement.where(where)).all()
+def _standings(session: Session, view: View, lists: Sequence[Sequence[Any]]) -> tuple[dict[int, Rank], int]:
+    """The ranks of the first of each list, from which those of the others follow, and how many are shown in all."""
+    scores = {rows[0].points for rows in lists if rows}
+    if not view.is_filtered:
+        return ranks.look_up(session, view.board, scores)
+    found = {
+        score: Rank(_count(session, view, Score.points > score), _count(session, view, Score.points == score))
+        for score in scores
+    }
+    return found, _count(session, view)
 
 
 def _count(session: Session, view: View, *where: ColumnElement[bool]) -> int:
     """Counting, for filtered views: their histogram would be one for each value of each filter."""
-    statement = select(func.count()).select_from(Score).join(Member, Member.id == Score.member_id)
-    return session.scalar(statement.where(*_conditions(view), *where)) or 0
+    counted = select(func.count()).select_from(Score).join(Member, Member.id == Score.member_id)
+    counted = counted.where(Score.board == view.board, Score.shown, *where)
+    if view.track:
+        counted = counted.where(Member.track == view.track)
+    if view.university:
+        counted = counted.where(Member.university == view.university)
+    return session.scalar(counted) or 0
 
 
-def _ahead(session: Session, view: View, points: int) -> int:
-    if view.is_filtered:
-        return _count(session, view, Score.points > points)
-    return ranks.ahead(session, view.board, points)
-
-
-def _tied(session: Session, view: View, points: int) -> int:
-    if view.is_filtered:
-        return _count(session, view, Score.points == points)
-    return ranks.tied(session, view.board, points)
-
-
-def _total(session: Session, view: View) -> int:
-    return _count(session, view) if view.is_filtered else ranks.total(session, view.board)
-
-
-def _ranked(session: Session, view: View, rows: Sequence[Any]) -> list[Place]:
-    """Give consecutive rows of the board their ranks: those of the first row are looked up, the rest follow."""
+def _ranked(rows: Sequence[Any], standings: dict[int, Rank], viewer: UUID | None) -> list[Place]:
+    """Give consecutive rows of the board their ranks: that of the first row is known, the rest follow."""
     if not rows:
         return []
-    viewer = ledger.resolve(session, view.viewer) if view.viewer else None
-    rank = _ahead(session, view, rows[0].points) + 1
+    first = standings[rows[0].points]
+    rank = first.ahead + 1
     # How many share the present rank: of the first row's some may stand on the page before, of the others all are here.
-    sharing = 0 if rows[-1].points == rows[0].points else _tied(session, view, rows[0].points)
+    sharing = first.tied
     found: list[Place] = []
     for index, row in enumerate(rows):
         if index and row.points < rows[index - 1].points:

@@ -6,36 +6,28 @@ transfers, and two doors (HTTP, messages) can never both spend or both count wha
 idempotency key is unique: the same deed, command or request is written once, however often it comes.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, bindparam, func, or_, select
+from sqlalchemy import Select, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from fleet import auth_state, outbox
-from fleet.contracts.points import ActivityLogged
-from fleet.messages import new_id, now
+from fleet import auth_state
+from fleet.messages import new_id
 from fleet.problems import NotFound, Problem
-from services.points import activities, boards
-from services.points.calendar import programme_day
 from services.points.models import (
-    ActiveDay,
     ActivityType,
     Alias,
-    Allowance,
     Balance,
-    Cooldown,
     Ledger,
     Member,
     Transfer,
 )
-from services.points.models import TransferNote as Note
 
 SOURCE = "points"
-CLOCK_SKEW = timedelta(minutes=5)
+SUSPENDED = "A suspended member earns and spends no points until the suspension ends."
 
 Kind = Literal["award", "adjustment", "reversal", "hold", "release", "capture", "refund"]
 ISSUED = "issued"
@@ -61,27 +53,6 @@ class LimitReached(Problem):
     """The activity's cap for the period, or its cooldown, is used up."""
 
     status, slug, title = 409, "limit-reached", "This activity cannot be awarded again yet"
-
-
-class ApprovalRequired(Problem):
-    """The activity is awarded through a submission that staff approve."""
-
-    status, slug, title = 409, "approval-required", "This activity needs approval"
-
-
-class InTheFuture(Problem):
-    """Nobody has done yet what is going to happen."""
-
-    status, slug, title = 422, "in-the-future", "The time lies in the future"
-
-
-@dataclass(frozen=True)
-class Award:
-    """A transfer that was written (or, `repeated`, had been before), and the balance now."""
-
-    transfer: Transfer
-    balance: Balance
-    repeated: bool = False
 
 
 # Built once: these are in every movement of points.
@@ -169,73 +140,6 @@ def balance_of(session: Session, member_id: UUID) -> Balance:
     return found or Balance(member_id=member_id, available=0, reserved=0, redeemed=0, lifetime=0, version=0)
 
 
-def award_deed(session: Session, member_id: UUID, code: str, occurred_at: datetime, reference: str) -> Award:
-    """Award an activity that earns by itself (a message, a reaction), once for each `reference`.
-
-    Raises NotFound for an unknown type, ApprovalRequired, InTheFuture, Suspended, and LimitReached when the cap or the
-    cooldown of the rule does not allow it now.
-    """
-    activity = activities.get(session, code)
-    if activity.requires_approval:
-        raise ApprovalRequired(f"{activity.name} is awarded when staff approve a submission of it.")
-    if occurred_at > now() + CLOCK_SKEW:
-        raise InTheFuture(f"{occurred_at.isoformat()} has not been yet.")
-    balance = lock_current_balance(session, member_id)
-    if repeated := already(session, f"deed:{reference}"):
-        return Award(repeated, balance, repeated=True)
-    refuse_suspended(session, balance.member_id)
-    _use_cap(session, balance.member_id, activity, occurred_at)
-    _use_cooldown(session, balance.member_id, activity, occurred_at)
-    return _write_award(session, balance, activity, activity.points, f"deed:{reference}", occurred_at)
-
-
-def award_by_admin(
-    session: Session, member_id: UUID, code: str, *, actor: UUID, points: int | None, details: str | None
-) -> Award:
-    """Award an activity by an admin's word: it is the approval, so caps, cooldowns and evidence do not bind it.
-
-    Raises NotFound for an unknown member or type, Suspended.
-    """
-    activity = activities.get(session, code)
-    balance = lock_current_balance(session, member_id, must_exist=True)
-    refuse_forgotten(session, balance.member_id)
-    refuse_suspended(session, balance.member_id)
-    worth = activity.points if points is None else points
-    award = _write_award(session, balance, activity, worth, f"admin:{new_id()}", now(), actor=actor)
-    if details:
-        session.add(Note(transfer_id=award.transfer.id, details=details))
-        session.flush()
-    return award
-
-
-def award_submission(
-    session: Session,
-    balance: Balance,
-    activity: ActivityType,
-    key: str,
-    occurred_at: datetime,
-    *,
-    points: int,
-    actor: UUID,
-    note: str | None = None,
-) -> Award | None:
-    """Award what staff approved (or a check-in code stands for) to the member whose balance is locked.
-
-    `activity` is the rule as it was at the time of the claim; its cap and cooldown count in the period of `occurred_at`.
-    0 points are approved without a transfer (None). Raises Suspended, LimitReached.
-    """
-    refuse_suspended(session, balance.member_id)
-    if not points:
-        return None
-    _use_cap(session, balance.member_id, activity, occurred_at)
-    _use_cooldown(session, balance.member_id, activity, occurred_at)
-    award = _write_award(session, balance, activity, points, key, occurred_at, actor=actor)
-    if note:
-        session.add(Note(transfer_id=award.transfer.id, details=note))
-        session.flush()
-    return award
-
-
 def already(session: Session, key: str) -> Transfer | None:
     """The transfer that was written under this idempotency key, if it was."""
     return session.scalar(_BY_KEY, {"key": key})
@@ -244,47 +148,13 @@ def already(session: Session, key: str) -> Transfer | None:
 def refuse_suspended(session: Session, member_id: UUID) -> None:
     """Raise Suspended while the member is."""
     if auth_state.is_suspended(session, member_id):
-        raise Suspended("A suspended member earns and spends no points until the suspension ends.")
+        raise Suspended(SUSPENDED)
 
 
 def refuse_forgotten(session: Session, member_id: UUID) -> None:
     """Raise NotFound for a member who was forgotten: numbers that come late are booked, but no word is kept any more."""
     if session.scalar(select(Member.id).where(Member.id == member_id, Member.status == "erased")) is not None:
         raise NotFound("There is no such member.")
-
-
-def _use_cap(session: Session, member_id: UUID, activity: ActivityType, occurred_at: datetime) -> None:
-    """Count one use against the cap of the deed's own period, in one guarded statement."""
-    if activity.cap_count is None:
-        return
-    period = activities.cap_period_key(activity, programme_day(occurred_at))
-    use = insert(Allowance).values(member_id=member_id, activity=activity.code, period=period, used=1)
-    use = use.on_conflict_do_update(
-        index_elements=["member_id", "activity", "period"],
-        set_={"used": Allowance.used + 1},
-        where=Allowance.used < activity.cap_count,
-    )
-    if session.scalar(use.returning(Allowance.used)) is None:
-        raise LimitReached(f"{activity.name}: {activities.rule_in_words(activity)}.")
-
-
-def _use_cooldown(session: Session, member_id: UUID, activity: ActivityType, occurred_at: datetime) -> None:
-    """Start the cooldown anew when the last one is over, in one guarded statement.
-
-    Measured from the newest award of the activity, in both directions, because messages may arrive in another order than
-    they happened.
-    """
-    if not activity.cooldown_seconds:
-        return
-    span = timedelta(seconds=activity.cooldown_seconds)
-    start = insert(Cooldown).values(member_id=member_id, activity=activity.code, last_at=occurred_at)
-    start = start.on_conflict_do_update(
-        index_elements=["member_id", "activity"],
-        set_={"last_at": func.greatest(Cooldown.last_at, occurred_at)},
-        where=or_(Cooldown.last_at <= occurred_at - span, Cooldown.last_at >= occurred_at + span),
-    )
-    if session.scalar(start.returning(Cooldown.last_at)) is None:
-        raise LimitReached(f"{activity.name}: {activities.rule_in_words(activity)}.")
 
 
 def move(
@@ -329,32 +199,3 @@ def move(
     session.add(transfer)
     session.flush()
     return transfer
-
-
-def _write_award(
-    session: Session,
-    balance: Balance,
-    activity: ActivityType,
-    points: int,
-    key: str,
-    occurred_at: datetime,
-    actor: UUID | None = None,
-) -> Award:
-    """Issue points to the member whose balance is locked, and tell it."""
-    transfer = move(session, balance, "award", points, key, occurred_at, actor=actor, activity=activity)
-    day = insert(ActiveDay).values(member_id=balance.member_id, day=programme_day(occurred_at))
-    session.execute(day.on_conflict_do_nothing())
-    boards.add(session, balance.member_id, points, occurred_at)
-    logged = ActivityLogged(
-        member_id=balance.member_id,
-        transfer_id=transfer.id,
-        activity=activity.code,
-        category=activity.category,
-        points=points,
-        rule_version=activity.version,
-        occurred_at=occurred_at,
-        available=balance.available,
-        lifetime=balance.lifetime,
-    )
-    outbox.record(session, logged, source=SOURCE, subject=balance.member_id, sequence=balance.version)
-    return Award(transfer, balance)

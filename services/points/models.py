@@ -174,11 +174,11 @@ class Score(Base):
             "member_id",
             postgresql_where=text("shown"),
         ),
-        Index("ix_scores_member_id", "member_id"),
     )
 
-    board: Mapped[str] = mapped_column(primary_key=True)
+    # In this order: all of a member's scores lie side by side in the key.
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    board: Mapped[str] = mapped_column(primary_key=True)
     points: Mapped[int] = mapped_column(BigInteger)
     reached_at: Mapped[datetime]
     shown: Mapped[bool]

@@ -10,12 +10,15 @@ way of changing a score can forget it: awards, corrections, merges, somebody opt
 """
 
 import threading
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from fleet import logs
 from fleet.database import is_outage, transaction
+from fleet.prepared import Statement, run
 
 log = logs.get(__name__)
 
@@ -23,45 +26,49 @@ FOLD_EVERY_S = 0.5
 _FOLDER_LOCK = 5_271_011
 
 # Scores of a week may fall below zero (corrections); a shift rounds down on both sides of it, a division does not.
-_COUNTS = """
-    SELECT coalesce(sum(members), 0) FROM (
-        SELECT members FROM rank_counts WHERE board = :board AND level = 1 AND bucket > (:points >> 10)
-        UNION ALL
-        SELECT members FROM rank_counts WHERE board = :board AND level = 0
-            AND bucket > :points AND bucket < ((:points >> 10) + 1) << 10
-        UNION ALL
-        SELECT change FROM rank_deltas WHERE board = :board AND points > :points
-    ) AS found
-"""
-_TIED = """
-    SELECT coalesce(sum(members), 0) FROM (
-        SELECT members FROM rank_counts WHERE board = :board AND level = 0 AND bucket = :points
-        UNION ALL
-        SELECT change FROM rank_deltas WHERE board = :board AND points = :points
-    ) AS found
-"""
-_TOTAL = """
-    SELECT coalesce(sum(members), 0) FROM (
-        SELECT members FROM rank_counts WHERE board = :board AND level = 1
-        UNION ALL
-        SELECT change FROM rank_deltas WHERE board = :board
-    ) AS found
-"""
+_LOOK_UP = Statement(
+    "ranks_look_up",
+    """
+    WITH deltas AS MATERIALIZED (SELECT points, change FROM rank_deltas WHERE board = :board)
+    SELECT p.points,
+        (SELECT coalesce(sum(members), 0) FROM (
+            SELECT members FROM rank_counts WHERE board = :board AND level = 1 AND bucket > p.points >> 10
+            UNION ALL
+            SELECT members FROM rank_counts WHERE board = :board AND level = 0
+                AND bucket > p.points AND bucket < ((p.points >> 10) + 1) << 10
+            UNION ALL
+            SELECT change FROM deltas WHERE deltas.points > p.points
+        ) AS more) AS ahead,
+        (SELECT coalesce(sum(members), 0) FROM (
+            SELECT members FROM rank_counts WHERE board = :board AND level = 0 AND bucket = p.points
+            UNION ALL
+            SELECT change FROM deltas WHERE deltas.points = p.points
+        ) AS as_many) AS tied,
+        (SELECT coalesce(sum(members), 0) FROM (
+            SELECT members FROM rank_counts WHERE board = :board AND level = 1
+            UNION ALL
+            SELECT change FROM deltas
+        ) AS everybody) AS total
+    FROM unnest(:points) AS p (points)
+    """,
+    board="text",
+    points="bigint[]",
+)
 
 
-def ahead(session: Session, board: str, points: int) -> int:
-    """How many shown members of the board have more than `points`."""
-    return int(session.execute(text(_COUNTS), {"board": board, "points": points}).scalar_one())
+@dataclass(frozen=True)
+class Rank:
+    """How many shown members of a board have more points than somebody, and how many just as many."""
+
+    ahead: int
+    tied: int
 
 
-def tied(session: Session, board: str, points: int) -> int:
-    """How many shown members of the board have just `points`."""
-    return int(session.execute(text(_TIED), {"board": board, "points": points}).scalar_one())
-
-
-def total(session: Session, board: str) -> int:
-    """How many members are shown on the board."""
-    return int(session.execute(text(_TOTAL), {"board": board}).scalar_one())
+def look_up(session: Session, board: str, scores: Collection[int]) -> tuple[dict[int, Rank], int]:
+    """The rank that each of these scores has on the board now, and how many members the board shows."""
+    # One score more, so that there is a row to tell the total even when nobody's rank is asked for.
+    rows = run(session, _LOOK_UP(board=board, points=sorted({0, *scores})))
+    return {row.points: Rank(int(row.ahead), int(row.tied)) for row in rows}, int(rows[0].total)
 
 
 _FOLD = text(

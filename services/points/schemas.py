@@ -6,6 +6,7 @@ from marshmallow import fields, validate
 
 from fleet.web import Derived, Instant, PageQuery, Schema, Text, Whole
 from services.points.activities import CATEGORIES, rule_in_words
+from services.points.awards import Award
 
 
 class Cap(Schema):
@@ -159,19 +160,36 @@ def _evidence(row: Any) -> dict[str, Any] | None:
 
 
 def receipt(row: Any) -> dict[str, Any]:
-    """A row of the points log as its receipt."""
-    transfer = row.Transfer
-    fields_ = {
-        "id": transfer.id,
-        "kind": transfer.kind,
-        "activity": transfer.activity,
+    """A row of the points log as its receipt (`PointsLog`), ready to be written as JSON."""
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "activity": row.activity,
         "name": row.name,
-        "points": transfer.points if transfer.credit == "available" else -transfer.points,
-        "rule_version": transfer.rule_version,
-        "actor": transfer.actor,
+        "points": row.points,
+        "rule_version": row.rule_version,
+        "actor": row.actor,
         "details": row.details,
         "evidence": _evidence(row),
-        "occurred_at": transfer.occurred_at,
-        "balance_after": transfer.available_after,
+        "occurred_at": row.occurred_at,
+        "balance_after": row.available_after,
     }
-    return PointsLog().dump(fields_)
+
+
+def awarded(award: Award) -> dict[str, Any]:
+    """The answer to an award by an admin (`Awarded`), ready to be written as JSON."""
+    entry = {
+        "id": award.id,
+        "kind": "award",
+        "activity": award.rule.code,
+        "name": award.rule.name,
+        "points": award.points,
+        "rule_version": award.rule.version,
+        "actor": award.actor,
+        "details": award.details,
+        "evidence": None,
+        "occurred_at": award.occurred_at,
+        "balance_after": award.available,
+    }
+    message = f"{award.points} points for {award.rule.name}."
+    return {"message": message, "total_points": award.lifetime, "points_log": entry}

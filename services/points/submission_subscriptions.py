@@ -109,6 +109,6 @@ def redeem_checkin(session: Session, command: Envelope[points.RedeemCheckin]) ->
         activity=found.activity.code,
         name=found.activity.name,
         label=found.checkin.label,
-        points=found.transfer.points,
-        available=found.available,
+        points=found.award.points,
+        available=found.award.available,
     )

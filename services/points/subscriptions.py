@@ -1,5 +1,7 @@
 """What points hears: commands and questions of the bot, events of users."""
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from fleet import auth_state
@@ -10,13 +12,12 @@ from fleet.problems import Problem
 from services.points import (  # noqa: F401 the *_subscriptions add their handlers when they are imported
     activities,
     analytics,
-    bulk_awards,
     correction_subscriptions,
+    deeds,
     feed_subscriptions,
     fetcher,
     hold_subscriptions,
     leaderboard,
-    ledger,
     members,
     merge_subscriptions,
     privacy_subscriptions,
@@ -49,14 +50,7 @@ def on_user_updated(session: Session, event: Envelope[UserUpdated]) -> None:
 def log_activity(session: Session, command: Envelope[points.LogActivity]) -> points.ActivityOutcome:
     """Somebody did something that earns by itself."""
     deed = command.data
-    award = ledger.award_deed(session, deed.member_id, deed.activity, deed.occurred_at, deed.reference)
-    return points.ActivityOutcome(
-        awarded=not award.repeated,
-        points=award.transfer.points,
-        available=award.balance.available,
-        lifetime=award.balance.lifetime,
-        reason="This was counted before." if award.repeated else None,
-    )
+    return deeds.award_deed(session, deed.member_id, deed.activity, deed.occurred_at, deed.reference)
 
 
 @subscriptions.handles_together(points.LogActivity)
@@ -64,7 +58,7 @@ def log_activities(
     session: Session, commands: list[Envelope[points.LogActivity]]
 ) -> list[points.ActivityOutcome | Problem]:
     """Many of them at once."""
-    return bulk_awards.award_deeds(session, commands)
+    return deeds.award_deeds(session, commands)
 
 
 @subscriptions.handles(points.GetStanding)
@@ -81,11 +75,10 @@ def get_history(session: Session, question: Envelope[points.GetHistory]) -> poin
     return points.History([_entry(row) for row in rows], cursor)
 
 
-def _entry(row: object) -> points.HistoryEntry:
-    transfer = row.Transfer  # type: ignore[attr-defined]
-    signed = transfer.points if transfer.credit == "available" else -transfer.points
-    name = row.name or transfer.kind  # type: ignore[attr-defined]
-    return points.HistoryEntry(transfer.activity or "", name, signed, transfer.occurred_at, transfer.available_after)
+def _entry(row: Any) -> points.HistoryEntry:
+    return points.HistoryEntry(
+        row.activity or "", row.name or row.kind, row.points, row.occurred_at, row.available_after
+    )
 
 
 @subscriptions.handles(points.GetActivityValues)

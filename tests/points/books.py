@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from fleet.database import transaction
 from fleet.messages import Envelope, decode, new_id
-from services.points import corrections, holds, ledger, merging, verify
+from services.points import admin_awards, corrections, deeds, holds, ledger, merging, verify
 from services.points.correction_models import Hold
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -21,10 +21,12 @@ def earn(member_id: UUID, points: int, at: datetime | None = None) -> UUID:
     """An award by an admin, or, at a given time, a deed worth 5; the transfer's id."""
     with transaction() as session:
         if at is not None:
-            return ledger.award_deed(session, member_id, "discord_activity", at, str(uuid4())).transfer.id
+            reference = str(uuid4())
+            deeds.award_deed(session, member_id, "discord_activity", at, reference)
+            return ledger.already(session, f"deed:{reference}").id
         ledger.lock_current_balance(session, member_id)
-        made = ledger.award_by_admin(session, member_id, "peer_mentor", actor=BOSS, points=points, details=None)
-        return made.transfer.id
+        made = admin_awards.award_by_admin(session, member_id, "peer_mentor", actor=BOSS, points=points, details=None)
+        return made.id
 
 
 def adjust(member_id: UUID, points: int, actor: UUID = BOSS) -> corrections.Adjusted:

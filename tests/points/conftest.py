@@ -1,7 +1,9 @@
 """This process is points."""
 
+import io
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +11,16 @@ import psycopg2
 import pytest
 from flask.testing import FlaskClient
 
+from fleet import settings
+from fleet.contracts import contract_of
 from fleet.contracts.users import UserUpdated
 from fleet.database import transaction
-from fleet.messages import new_id
+from fleet.messages import Reply, envelope_for, new_id, read_answer, to_json
 from services.points import activity_admin, members
 from services.points.app import create_app
+from services.points.subscriptions import subscriptions
+from tests.points.claims import MENTORED
+from tests.points.files import PNG
 from tests.signing import TestKey
 
 
@@ -84,3 +91,96 @@ def kind(postgres: Any, passwords: dict[str, str]) -> Iterator[Callable[..., str
         cursor.execute("TRUNCATE submissions, checkins, activity_type_versions CASCADE")
         cursor.execute("DELETE FROM activity_types WHERE code LIKE 'test\\_%'")
     connection.close()
+
+
+@pytest.fixture
+def submit(call):
+    """`submit(ada, "peer_mentor")` over HTTP; further words as in the body."""
+
+    def post(member_id, activity="peer_mentor", /, headers=None, **words):
+        body = {"activity_type": activity, "description": MENTORED} | words
+        return call("POST", "/api/submissions/", member_id, json=body, headers=headers or {})
+
+    return post
+
+
+@pytest.fixture
+def pending(submit):
+    """`pending(ada, code)` is the path of a submission that waits."""
+
+    def make(member_id, activity="peer_mentor", **words):
+        answer = submit(member_id, activity, **words)
+        assert answer.status_code == 201, answer.text
+        return f"/api/submissions/{answer.json['id']}/"
+
+    return make
+
+
+@pytest.fixture
+def decide(call):
+    """`decide(path, "approve", by=boss, points=5)`."""
+    boss = new_id()
+
+    def post(path, decision, /, by=boss, role="admin", headers=None, **words):
+        return call("POST", f"{path}{decision}/", by, role, json=words, headers=headers or {})
+
+    return post
+
+
+@pytest.fixture
+def hear():
+    """`hear(message)` is the answer of its handler, as the asker reads it."""
+
+    def apply(message):
+        contract, envelope = contract_of(message), envelope_for(message, source="bot")
+        with transaction() as session:
+            answer = subscriptions.handlers[contract.type](session, envelope)
+        assert read_answer(contract.type, Reply(str(envelope.id), to_json(answer))) == answer
+        return answer
+
+    return apply
+
+
+@pytest.fixture
+def store(points, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty evidence store."""
+    monkeypatch.setenv("EVIDENCE_DIR", str(tmp_path / "store"))
+    settings.read.cache_clear()
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def upload(call) -> Callable:
+    """`upload(ada, b"...", "fair.png")`."""
+
+    def post(member_id, data=PNG, name="fair.png", type_="image/png", field="file", **more):
+        body = {field: (io.BytesIO(data), name, type_)} | more
+        return call("POST", "/api/evidence/", member_id, data=body, content_type="multipart/form-data")
+
+    return post
+
+
+@pytest.fixture
+def award(keys, client):
+    """`award(member_id, ...)` by an admin, over HTTP; words in capitals become headers (`Idempotency_Key=`)."""
+    boss = new_id()
+
+    def post(member_id: Any, /, by: UUID = boss, role: str = "admin", slash: str = "/", **words: Any) -> Any:
+        headers = {name.replace("_", "-"): value for name, value in words.items() if name[0].isupper()}
+        body = {"activity_type": "peer_mentor"} | {name: v for name, v in words.items() if not name[0].isupper()}
+        sender = client.application.test_client()
+        path = f"/api/users/{member_id}/add_points{slash}"
+        return sender.post(path, headers=headers | keys.bearer(by, role), json=body)
+
+    return post
+
+
+@pytest.fixture
+def get(keys, client) -> Callable[..., Any]:
+    """`get(path, member_id, role)`; query parameters as further words."""
+
+    def send(path: str, member_id: UUID | None = None, role: str = "student", **query: Any) -> Any:
+        headers = keys.bearer(member_id or new_id(), role)
+        return client.get(path, headers=headers, query_string=query)
+
+    return send

@@ -19,7 +19,7 @@ from fleet import database
 from fleet.database import transaction
 from fleet.messages import new_id
 from fleet.problems import Problem
-from services.points import corrections, holds, ledger
+from services.points import admin_awards, corrections, holds
 from tests.conftest import SEED
 from tests.points.books import BOSS, assert_books_balance, earn
 
@@ -58,7 +58,7 @@ class Worker:
     def apply(self, session: Any, kind: str, member_id: UUID, points: int) -> str:
         known = self.random.choice(self.redemptions)
         if kind == "award":
-            ledger.award_by_admin(session, member_id, "peer_mentor", actor=BOSS, points=points, details=None)
+            admin_awards.award_by_admin(session, member_id, "peer_mentor", actor=BOSS, points=points, details=None)
         elif kind in ("give", "take"):
             corrections.adjust(session, member_id, points if kind == "give" else -points, "so", actor=BOSS)
         elif kind == "hold":

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fleet.database import transaction
 from fleet.messages import new_id
-from services.points import analytics_schemas, dashboard, figures, leaderboard, ledger
+from services.points import admin_awards, analytics_schemas, dashboard, figures, leaderboard
 from services.points.figures import PERIODS, Trend
 from tests.answers import pointers, refused
 from tests.points.histories import ZONES, Row, alias, at_time, histories, row, times_of, write
@@ -176,7 +176,7 @@ class TestRankAndStreak:
         boss, new = member("Boss", role="admin"), member("New")
         with transaction() as session:
             for who, points in ((ada, 5), (bob, 50), (eve, 20), (boss, 99)):
-                ledger.award_by_admin(session, who, "peer_mentor", actor=new_id(), points=points, details=None)
+                admin_awards.award_by_admin(session, who, "peer_mentor", actor=new_id(), points=points, details=None)
         with transaction() as session:
             for who, rank in ((ada, 2), (bob, 1), (eve, 2), (boss, None), (new, 3), (new_id(), None)):
                 place = leaderboard.own_place(session, leaderboard.View(viewer=who))
@@ -208,7 +208,7 @@ class TestOverHttp:
         ada = member("Ada")
         for count in range(1, 13):
             with transaction() as session:
-                ledger.award_by_admin(session, ada, "peer_mentor", actor=new_id(), points=10, details=None)
+                admin_awards.award_by_admin(session, ada, "peer_mentor", actor=new_id(), points=10, details=None)
             answer = get(ada, period="7days").json
             assert answer["current_period"]["points_earned"] == answer["current_period"]["total_points"] == 10 * count
             assert answer["streak"]["current"] == 1

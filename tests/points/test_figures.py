@@ -59,6 +59,6 @@ def test_dashboard_timeline_feed_log_and_balance_agree(member):
     assert sum(item.points_redeemed for item in months.items) == spent
     assert sum(item.points_change for item in items) == balance.available
     assert cursor is None
-    assert [row.Transfer.id for row in log] == [item.id for item in items]
+    assert [row.id for row in log] == [item.id for item in items]
     assert found.streak.current == 1
     books.assert_books_balance()

@@ -16,7 +16,7 @@ from fleet import settings
 from fleet.contracts.points import Leaderboard
 from fleet.database import transaction
 from fleet.messages import new_id
-from services.points import leaderboard, ledger
+from services.points import admin_awards, deeds, leaderboard, ledger
 
 # A Wednesday.
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
@@ -35,7 +35,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time of awards and boards; `clock.moment = ...` sets it."""
     made = Clock()
-    monkeypatch.setattr(ledger, "now", made)
+    monkeypatch.setattr(deeds, "now", made)
+    monkeypatch.setattr(admin_awards, "now", made)
     monkeypatch.setattr(leaderboard, "now", made)
     return made
 
@@ -48,7 +49,7 @@ def give(clock: Clock) -> Callable[..., None]:
         present, clock.moment = clock.moment, at
         with transaction() as session:
             ledger.know(session, member_id)
-            ledger.award_by_admin(session, member_id, "peer_mentor", actor=new_id(), points=worth, details=None)
+            admin_awards.award_by_admin(session, member_id, "peer_mentor", actor=new_id(), points=worth, details=None)
         clock.moment = present
 
     return award
@@ -270,7 +271,7 @@ def test_an_opt_out_waits_for_the_award_under_way(member):
     ada = member("Ada")
     with ThreadPoolExecutor(1) as pool:
         with transaction() as session:
-            ledger.award_deed(session, ada, "discord_activity", NOW, "deed 1")
+            deeds.award_deed(session, ada, "discord_activity", NOW, "deed 1")
             change = pool.submit(member, "Ada", 2, member_id=ada, show_in_leaderboard=False)
             until_done_or_waiting(change)
         change.result(10)

@@ -10,25 +10,27 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from fleet import auth_state
+from fleet.contracts.points import ActivityOutcome
 from fleet.contracts.users import AuthStateChanged
 from fleet.database import transaction
-from fleet.messages import new_id, now
+from fleet.messages import decode, new_id, now
 from fleet.problems import NotFound, Problem
-from services.points import ledger
+from services.points import admin_awards, deeds, ledger
+from services.points.awards import Award
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
 def deed(
     member_id: UUID, code: str = "discord_activity", at: datetime = NOON, reference: str | None = None
-) -> ledger.Award:
+) -> ActivityOutcome:
     with transaction() as session:
-        return ledger.award_deed(session, member_id, code, at, reference or str(uuid4()))
+        return deeds.award_deed(session, member_id, code, at, reference or str(uuid4()))
 
 
-def by_admin(member_id: UUID, points: int | None = None, code: str = "peer_mentor") -> ledger.Award:
+def by_admin(member_id: UUID, points: int | None = None, code: str = "peer_mentor") -> Award:
     with transaction() as session:
-        return ledger.award_by_admin(session, member_id, code, actor=new_id(), points=points, details=None)
+        return admin_awards.award_by_admin(session, member_id, code, actor=new_id(), points=points, details=None)
 
 
 def balance(member_id: UUID) -> tuple[int, int]:
@@ -55,9 +57,9 @@ def assert_books_balance() -> None:
 
 def test_a_deed_of_an_unknown_member_opens_their_ledger(member):
     stranger = new_id()
-    award = deed(stranger)
-    assert (award.transfer.points, award.balance.available) == (5, 5)
-    assert award.transfer.rule_version == 1
+    assert deed(stranger) == ActivityOutcome(awarded=True, points=5, available=5, lifetime=5)
+    with transaction() as session:
+        assert session.execute(text("SELECT points, rule_version FROM transfers")).all() == [(5, 1)]
     assert_books_balance()
 
 
@@ -88,10 +90,10 @@ def test_the_day_is_that_of_the_programme_zone(monkeypatch):
 
 def test_the_same_reference_is_awarded_once(row_count):
     member_id = new_id()
-    first = deed(member_id, "like_interaction", reference="message 1")
+    deed(member_id, "like_interaction", reference="message 1")
     again = deed(member_id, "like_interaction", at=NOON + timedelta(hours=5), reference="message 1")
-    assert again.repeated
-    assert again.transfer.id == first.transfer.id
+    assert not again.awarded
+    assert (again.points, again.available) == (2, 2)
     assert row_count("transfers") == 1
 
 
@@ -109,17 +111,17 @@ def test_a_refused_deed_leaves_its_allowance_unused():
     """The cap is counted in the same transaction as the award: no award, no use."""
     member_id = new_id()
     with pytest.raises(ZeroDivisionError), transaction() as session:
-        ledger.award_deed(session, member_id, "discord_activity", NOON, "x")
+        deeds.award_deed(session, member_id, "discord_activity", NOON, "x")
         raise ZeroDivisionError
-    assert deed(member_id).balance.available == 5
+    assert deed(member_id).available == 5
 
 
 @pytest.mark.parametrize(
     ("code", "at", "problem"),
     [
         ("no_such_type", NOON, NotFound),
-        ("peer_mentor", NOON, ledger.ApprovalRequired),
-        ("discord_activity", now() + timedelta(hours=1), ledger.InTheFuture),
+        ("peer_mentor", NOON, deeds.ApprovalRequired),
+        ("discord_activity", now() + timedelta(hours=1), deeds.InTheFuture),
     ],
 )
 def test_a_deed_that_cannot_earn_is_refused_and_changes_nothing(code, at, problem, row_count):
@@ -146,11 +148,36 @@ def test_a_suspended_member_earns_nothing_by_any_door(member):
 def test_a_suspension_with_an_end_ends_by_itself(member):
     member_id = member()
     suspend(member_id, now() - timedelta(seconds=1))
-    assert deed(member_id).balance.available == 5
+    assert deed(member_id).available == 5
+
+
+@pytest.mark.parametrize("door", ["admin", "deed"])
+def test_of_awards_at_once_each_tells_a_version_of_its_own(door, member):
+    """Fails when the balance is read without its lock: two would tell the same version, and a sum that never was."""
+    member_id, threads, rounds = member(), 8, 10
+    together = threading.Barrier(threads)
+
+    def work(number: int) -> None:
+        together.wait(10)
+        for round_ in range(rounds):
+            if door == "admin":
+                by_admin(member_id, points=5)
+            else:
+                deed(member_id, at=NOON - timedelta(days=number * rounds + round_))
+
+    with ThreadPoolExecutor(threads) as pool:
+        for future in [pool.submit(work, number) for number in range(threads)]:
+            future.result()
+    with transaction() as session:
+        bodies = session.execute(text("SELECT body FROM outbox ORDER BY id")).scalars().all()
+    told = sorted(
+        (event.sequence, event.data.lifetime, event.data.available) for event in map(decode, map(bytes, bodies))
+    )
+    assert told == [(number, 5 * number, 5 * number) for number in range(1, threads * rounds + 1)]
+    assert_books_balance()
 
 
 def test_two_awards_at_once_both_count(member):
-    """Fails when the balance is read without its lock: both would write the sum that they saw."""
     member_id = member()
     threads, rounds = 8, 25
     together = threading.Barrier(threads)
@@ -202,8 +229,6 @@ def test_an_award_is_told_with_the_version_of_the_balance(row_count):
     member_id = new_id()
     deed(member_id, at=NOON)
     deed(member_id, at=NOON + timedelta(days=1))
-    from fleet.messages import decode
-
     with transaction() as session:
         bodies = session.execute(text("SELECT body FROM outbox ORDER BY id")).scalars().all()
     told = [decode(bytes(body)) for body in bodies]
@@ -220,6 +245,6 @@ def test_an_admins_award_needs_a_member_that_exists():
 
 
 def test_problems_of_the_ledger_say_what_to_do():
-    for problem in (ledger.Suspended, ledger.LimitReached, ledger.ApprovalRequired):
+    for problem in (ledger.Suspended, ledger.LimitReached, deeds.ApprovalRequired):
         assert issubclass(problem, Problem)
         assert problem.status == 409

@@ -17,7 +17,7 @@ from fleet.contracts.points import LogActivity
 from fleet.contracts.users import RegisterMember
 from fleet.database import transaction
 from fleet.messages import Envelope, decode, envelope_for, new_id, now
-from services.points import analytics, bulk_awards, checkins, decisions, feed, submissions, timeline
+from services.points import analytics, checkins, decisions, deeds, feed, submissions, timeline
 from services.points.subscriptions import subscriptions
 from tests.conftest import SEED
 from tests.points.books import BOSS, assert_books_balance, books, earn, link
@@ -71,16 +71,12 @@ class Load:
             self.days.add(day)
 
     def batches(self) -> None:
-        """As the consumer does: together, and one by one when that fails."""
+        """As the consumer does with those that wait."""
         while not self.stop.is_set():
             days = [self.day() for _ in range(5)]
             commands = [self.deed(day) for day in days]
-            try:
-                with transaction() as session:
-                    bulk_awards.award_deeds(session, commands)
-            except bulk_awards.MergedMeanwhile:
-                for command in commands:
-                    hear(command)
+            with transaction() as session:
+                deeds.award_deeds(session, commands)
             self.points += [5] * 5
             self.days |= set(days)
 

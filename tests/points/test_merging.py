@@ -17,7 +17,19 @@ from sqlalchemy import text
 from fleet.contracts.users import AccountsMerged, DiscordLinked, DiscordUnlinked, UserRegistered, UserUpdated
 from fleet.database import transaction
 from fleet.messages import envelope_for, new_id, now
-from services.points import analytics, bulk_awards, corrections, holds, leaderboard, ledger, members, submissions
+from services.points import (
+    activities,
+    admin_awards,
+    analytics,
+    awards,
+    corrections,
+    deeds,
+    holds,
+    leaderboard,
+    ledger,
+    members,
+    submissions,
+)
 from services.points.subscriptions import subscriptions
 from tests.conftest import SEED
 from tests.points.books import (
@@ -111,7 +123,7 @@ def test_a_cooldown_and_a_cap_hold_for_both_together(member):
     def like(member_id: UUID, minutes: int) -> None:
         with transaction() as session:
             at = NOON + timedelta(minutes=minutes)
-            ledger.award_deed(session, member_id, "like_interaction", at, f"like {member_id} {minutes}")
+            deeds.award_deed(session, member_id, "like_interaction", at, f"like {member_id} {minutes}")
 
     like(discord_born, 30)
     like(web, 0)
@@ -232,8 +244,8 @@ def until_somebody_waits() -> None:
 
 
 COMMANDS: dict[str, Callable[[Any, UUID], Any]] = {
-    "deed": lambda session, who: ledger.award_deed(session, who, "discord_activity", NOON, "one message"),
-    "award": lambda session, who: ledger.award_by_admin(
+    "deed": lambda session, who: deeds.award_deed(session, who, "discord_activity", NOON, "one message"),
+    "award": lambda session, who: admin_awards.award_by_admin(
         session, who, "peer_mentor", actor=BOSS, points=5, details=None
     ),
     "adjustment": lambda session, who: corrections.adjust(session, who, 5, "so", actor=BOSS),
@@ -270,25 +282,39 @@ def test_a_command_that_waited_for_a_merge_lands_on_the_new_member(command, memb
     assert_books_balance()
 
 
-def test_a_batch_that_waited_for_a_merge_is_tried_again_one_by_one(member):
+def test_deeds_that_waited_for_a_merge_land_on_the_new_member(member):
+    """Some of the same batch are the new member's own."""
     from fleet.contracts.points import LogActivity
     from services.points import merging
 
     discord_born, web = new_id(), member("Web")
     earn(discord_born, 50)
 
-    def late() -> None:
+    def late() -> list[Any]:
         with transaction() as session:
-            deed = LogActivity(discord_born, "discord_activity", NOON, "one message")
-            bulk_awards.award_deeds(session, [envelope_for(deed, source="bot")])
+            told = [LogActivity(who, "discord_activity", NOON, f"message of {who}") for who in (discord_born, web)]
+            return deeds.award_deeds(session, [envelope_for(each, source="bot") for each in told])
 
     with ThreadPoolExecutor(1) as pool:
         with transaction() as session:
             merging.change_link(session, discord_born, 1, web)
             waiting = pool.submit(late)
             until_somebody_waits()
-        with pytest.raises(bulk_awards.MergedMeanwhile):
-            waiting.result(10)
+        first, second = waiting.result(10)
+    assert (first.awarded, first.available) == (True, 55)
+    assert isinstance(second, ledger.LimitReached), "both are the day's message of one member now"
+    assert books(web) == (55, 0, 0, 55)
+    assert_books_balance()
+
+
+def test_no_award_is_written_for_who_was_merged_away(member):
+    """The last guard, should somebody award without the lock: nothing is written, and the transaction may not commit."""
+    discord_born, web = new_id(), member("Web")
+    earn(discord_born, 50)
+    link(discord_born, web)
+    with pytest.raises(awards.MergedMeanwhile), transaction() as session:
+        rule = activities.rules(session)["discord_activity"]
+        awards.write(session, [awards.Award(discord_born, rule, 5, "late", NOON, 0, 0, 1)])
     assert books(web) == (50, 0, 0, 50)
     assert_books_balance()
 

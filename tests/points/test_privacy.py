@@ -19,13 +19,14 @@ from fleet.database import transaction
 from fleet.messages import envelope_for, new_id, now
 from fleet.problems import NotFound
 from services.points import (
+    admin_awards,
     checkins,
     corrections,
     decisions,
+    deeds,
     evidence,
     evidence_files,
     fetcher,
-    ledger,
     members,
     privacy,
     submissions,
@@ -74,9 +75,9 @@ def planted(member, kind) -> UUID:
     member_id = member(SECRETS["name"], university=SECRETS["university"])
     earn(member_id, 100)
     with transaction() as session:
-        ledger.award_by_admin(session, member_id, "peer_mentor", actor=BOSS, points=7, details=SECRETS["detail"])
+        admin_awards.award_by_admin(session, member_id, "peer_mentor", actor=BOSS, points=7, details=SECRETS["detail"])
     with transaction() as session:
-        ledger.award_deed(session, member_id, "like_interaction", now(), "a-like")
+        deeds.award_deed(session, member_id, "like_interaction", now(), "a-like")
     adjust(member_id, 5)
     with transaction() as session:
         session.execute(text("UPDATE adjustments SET reason = :reason"), {"reason": SECRETS["reason"]})
@@ -213,7 +214,7 @@ def test_what_is_still_under_way_brings_nobody_back(planted):
     erase(pseudonym, planted)
     available = books(pseudonym)[0]
     with transaction() as session:
-        ledger.award_deed(session, planted, "discord_activity", now(), "late")
+        deeds.award_deed(session, planted, "discord_activity", now(), "late")
     late = UserUpdated(planted, SECRETS["name"], True, "student", "active", university=SECRETS["university"])
     with transaction() as session:
         members.apply_update(session, late, 10**9)
@@ -228,7 +229,9 @@ def test_no_word_that_comes_late_is_kept(planted, store):
     erase(uuid4(), planted)
     late: list[Callable[[Session], Any]] = [
         lambda s: submissions.submit(s, planted, Claim("resource_share", SECRETS["description"])),
-        lambda s: ledger.award_by_admin(s, planted, "peer_mentor", actor=BOSS, points=1, details=SECRETS["detail"]),
+        lambda s: admin_awards.award_by_admin(
+            s, planted, "peer_mentor", actor=BOSS, points=1, details=SECRETS["detail"]
+        ),
         lambda s: corrections.adjust(s, planted, 5, SECRETS["reason"], actor=BOSS),
     ]
     for word in late:
@@ -317,7 +320,7 @@ def test_awards_that_keep_coming_lose_and_strand_nothing(planted):
     def award(number: int) -> None:
         with transaction() as session:
             day = now() - timedelta(days=number + 1)
-            ledger.award_deed(session, planted, "discord_activity", day, f"keeps coming {number}")
+            deeds.award_deed(session, planted, "discord_activity", day, f"keeps coming {number}")
         if number == 20:
             erase(pseudonym, planted)
 

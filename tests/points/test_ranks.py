@@ -10,7 +10,7 @@ from sqlalchemy import text
 from fleet.contracts.users import UserUpdated
 from fleet.database import transaction
 from fleet.messages import new_id, now
-from services.points import boards, ledger, members, ranks
+from services.points import admin_awards, boards, ledger, members, ranks
 
 
 def counted(board: str, points: int) -> tuple[int, int, int]:
@@ -27,7 +27,8 @@ def counted(board: str, points: int) -> tuple[int, int, int]:
 
 def looked_up(board: str, points: int) -> tuple[int, int, int]:
     with transaction() as session:
-        return ranks.ahead(session, board, points), ranks.tied(session, board, points), ranks.total(session, board)
+        found, total = ranks.look_up(session, board, [points])
+        return found[points].ahead, found[points].tied, total
 
 
 def fold() -> int:
@@ -84,7 +85,7 @@ def test_folding_moves_every_change_once_under_two_folders_and_writers(member, r
     def awarding(person) -> None:
         for _ in range(40):
             with transaction() as session:
-                ledger.award_by_admin(session, person, "peer_mentor", actor=new_id(), points=7, details=None)
+                admin_awards.award_by_admin(session, person, "peer_mentor", actor=new_id(), points=7, details=None)
 
     with ThreadPoolExecutor(10) as pool:
         folders = [pool.submit(folding) for _ in range(2)]
@@ -104,7 +105,7 @@ def test_a_rolled_back_award_leaves_no_trace_in_the_ranks(member):
     person = member()
     try:
         with transaction() as session:
-            ledger.award_by_admin(session, person, "peer_mentor", actor=new_id(), points=7, details=None)
+            admin_awards.award_by_admin(session, person, "peer_mentor", actor=new_id(), points=7, details=None)
             raise ZeroDivisionError
     except ZeroDivisionError:
         pass

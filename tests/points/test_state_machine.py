@@ -21,7 +21,7 @@ from sqlalchemy import text
 from fleet.database import transaction
 from fleet.messages import new_id
 from fleet.problems import Problem
-from services.points import corrections, decisions, holds, ledger, merging, submissions
+from services.points import admin_awards, corrections, decisions, holds, ledger, merging, submissions
 from tests.conftest import SEED
 from tests.points.books import BOSS, assert_books_balance
 
@@ -93,11 +93,11 @@ class Books(RuleBasedStateMachine):
     @rule(person=who, points=amounts)
     def award(self, person: int, points: int) -> None:
         with self.step() as session:
-            made = ledger.award_by_admin(
+            made = admin_awards.award_by_admin(
                 session, self.ids[person], "peer_mentor", actor=BOSS, points=points, details=None
             )
         self.model.move(person, points, "issued", "available")
-        self.model.awards[made.transfer.id] = [person, points, "award"]
+        self.model.awards[made.id] = [person, points, "award"]
 
     @rule(person=who, points=amounts, gives=st.booleans())
     def adjust(self, person: int, points: int, gives: bool) -> None:

@@ -12,7 +12,7 @@ from fleet import settings as fleet_settings
 from fleet.contracts.points import Streak
 from fleet.database import transaction
 from fleet.messages import new_id
-from services.points import analytics, ledger
+from services.points import admin_awards, analytics, deeds
 
 TODAY = date(2026, 3, 18)
 
@@ -76,7 +76,7 @@ def test_awards_make_the_days_in_the_programmes_zone(monkeypatch):
     for day, hour, minute in ((8, 4, 30), (8, 5, 30), (9, 4, 10)):
         at = datetime(2026, 3, day, hour, minute, tzinfo=UTC)
         with transaction() as session:
-            ledger.award_deed(session, ada, "discord_activity", at, str(uuid4()))
+            deeds.award_deed(session, ada, "discord_activity", at, str(uuid4()))
     assert streak_of(ada) == Streak(3, 3, date(2026, 3, 9))
 
 
@@ -86,14 +86,14 @@ def test_several_awards_of_a_day_are_one_day(monkeypatch):
     ada = new_id()
     for code in ("discord_activity", "like_interaction", "resume_upload"):
         with transaction() as session:
-            ledger.award_deed(session, ada, code, noon, str(uuid4()))
+            deeds.award_deed(session, ada, code, noon, str(uuid4()))
     assert streak_of(ada) == Streak(1, 1, TODAY)
 
 
 def test_an_old_id_has_the_streak_of_its_member(member):
     ada, old = member("Ada"), new_id()
     with transaction() as session:
-        ledger.award_by_admin(session, ada, "peer_mentor", actor=new_id(), points=1, details=None)
+        admin_awards.award_by_admin(session, ada, "peer_mentor", actor=new_id(), points=1, details=None)
         session.execute(text("INSERT INTO aliases (old_id, member_id) VALUES (:old, :new)"), {"old": old, "new": ada})
     assert streak_of(old) == streak_of(ada)
     assert streak_of(old).current == 1

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from fleet import settings as fleet_settings
 from fleet.database import engine, transaction
 from fleet.messages import new_id
-from services.points import analytics_schemas, ledger, timeline
+from services.points import admin_awards, analytics_schemas, timeline
 from tests.answers import pointers, refused
 from tests.points.histories import ZONES, Row, alias, at_time, histories, row, times_of, write
 
@@ -289,7 +289,7 @@ class TestOverHttp:
         ada = member("Ada")
         get(ada)
         with transaction() as session:
-            ledger.award_by_admin(session, ada, "peer_mentor", actor=new_id(), points=33, details=None)
+            admin_awards.award_by_admin(session, ada, "peer_mentor", actor=new_id(), points=33, details=None)
         assert get(ada).json["items"][-1]["points_earned"] == 33
 
     @pytest.mark.parametrize("days", ["0", "731", "-1", "x", "", "1.5", "1e2", "100000000000", "٣", "9" * 40, " 7"])

@@ -18,7 +18,7 @@ from sqlalchemy.exc import InternalError
 from fleet import settings
 from fleet.database import transaction
 from fleet.messages import new_id
-from services.points import ledger, rebuild, verify
+from services.points import deeds, ledger, rebuild, verify
 from tests.conftest import ROOT, SEED
 from tests.points.books import (
     NOON,
@@ -43,7 +43,7 @@ def lively(member) -> list[UUID]:
         for who in (ada, bob, born):
             earn(who, 0, at=NOON + timedelta(days=day))
     with transaction() as session:
-        ledger.award_deed(session, ada, "like_interaction", NOON, "like")
+        deeds.award_deed(session, ada, "like_interaction", NOON, "like")
     undone = earn(ada, 100)
     earn(bob, 300)
     adjust(bob, -20)
@@ -194,7 +194,7 @@ def test_days_weeks_and_months_are_those_of_the_zone_also_on_the_days_the_clocks
         with transaction() as session:
             deed = (session, random.choice(who), "like_interaction", NOON + timedelta(hours=hours - 6000), str(hours))
             try:
-                ledger.award_deed(*deed)
+                deeds.award_deed(*deed)
             except ledger.LimitReached:
                 continue
     assert_books_balance()

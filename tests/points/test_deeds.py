@@ -12,7 +12,7 @@ from fleet.contracts.users import AuthStateChanged
 from fleet.database import transaction
 from fleet.messages import Envelope, decode, envelope_for, new_id
 from fleet.problems import Problem
-from services.points import bulk_awards, ledger
+from services.points import deeds, ledger
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 CODES = ("discord_activity", "like_interaction", "peer_mentor", "no_such_type")
@@ -39,12 +39,8 @@ def one_by_one(commands: list[Envelope[LogActivity]]) -> list[ActivityOutcome | 
         deed = each.data
         try:
             with transaction() as session:
-                award = ledger.award_deed(session, deed.member_id, deed.activity, deed.occurred_at, deed.reference)
-            found.append(
-                ActivityOutcome(
-                    not award.repeated, award.transfer.points, award.balance.available, award.balance.lifetime
-                )
-            )
+                award = deeds.award_deed(session, deed.member_id, deed.activity, deed.occurred_at, deed.reference)
+            found.append(award)
         except Problem as problem:
             found.append(problem)
     return found
@@ -52,7 +48,7 @@ def one_by_one(commands: list[Envelope[LogActivity]]) -> list[ActivityOutcome | 
 
 def at_once(commands: list[Envelope[LogActivity]]) -> list[ActivityOutcome | Problem]:
     with transaction() as session:
-        return bulk_awards.award_deeds(session, commands)
+        return deeds.award_deeds(session, commands)
 
 
 def shape(outcomes: list[ActivityOutcome | Problem]) -> list[object]:
