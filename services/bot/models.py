@@ -95,3 +95,7 @@ class ListingPage(Base):
     page: Mapped[int] = mapped_column(Integer, primary_key=True)
     cursor: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(_INSTANT, server_default=func.now())
+
+
+# Further tables of the same catalogue; whoever imports the models knows them all.
+from services.bot import notice_models  # noqa: E402, F401
