@@ -140,6 +140,9 @@ class ActivityValue:
     points: int
     rule: str
     requires_approval: bool
+    # What must be handed in with it (none, text, url, attachment), and how many characters must be said about it.
+    evidence: str | None = None
+    min_description: int = 0
 
 
 @dataclass(frozen=True)

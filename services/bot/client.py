@@ -13,6 +13,7 @@ from services.bot.calls import SlashCall, apologise, carry_out
 from services.bot.commands import Command, registry
 from services.bot.delivery import Delivery
 from services.bot.gathering import Gathering
+from services.bot.notifying import Notifying
 from services.bot.settings import BotSettings
 
 log = logs.get(__name__)
@@ -68,6 +69,7 @@ class PropelClient(commands.Bot):
         self.gathering = gathering
         self.delivery = Delivery(self)
         self.answering = Answering(self.delivery)
+        self.notifying = Notifying(self, self.delivery)
         self.authors = Authors()
         self.slash = [slash.slash_command(command, self._start) for command in registry.values()]
         self._connected = False

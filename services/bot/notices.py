@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import case, delete, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from fleet import outbox
@@ -242,7 +242,7 @@ def said(session: Session, job: Job, channel_id: str, message_id: str, *, mentio
         "attempts": 0,
     }
     if kept:
-        values["data"] = Notice.data.op("||")(func.cast(kept, Notice.data.type))
+        values["data"] = Notice.data.op("||")(literal(kept, JSONB))
     _forget_answer(session, job.id)
     session.execute(update(Notice).where(Notice.id == job.id).values(values))
 
@@ -255,8 +255,9 @@ def postpone(session: Session, job: Job, seconds: float | None = None, *, unsaid
     values: dict[str, Any] = {"due_at": func.now() + pause, "attempts": Notice.attempts + 1, "question_id": None}
     if unsaid:
         values["tried_at"] = None
+    same = (Notice.id == job.id) & (Notice.version == job.version) & (Notice.state == "due")
     _forget_answer(session, job.id)
-    session.execute(update(Notice).where(Notice.id == job.id, Notice.state == "due").values(values))
+    session.execute(update(Notice).where(same).values(values))
 
 
 def drop(session: Session, job: Job, reason: str) -> None:
