@@ -20,7 +20,7 @@ import nextcord
 from fleet import logs, metrics
 from fleet.database import engine, is_outage
 from fleet.settings import DatabaseSettings, LogSettings, MetricsSettings, ProgramSettings, read, require
-from services.bot import answers, cogs, earning, notices
+from services.bot import activity_values, answers, cogs, earning, notices, submitting
 from services.bot.client import PropelClient
 from services.bot.gathering import Gathering
 from services.bot.off_loop import transact
@@ -74,6 +74,16 @@ async def _sweep(gathering: Gathering) -> None:
         await asyncio.sleep(SWEEP_EVERY_S)
 
 
+async def _know_commands() -> None:
+    """Begin with the ways to earn that points told of the last time; what is new comes a moment later."""
+    try:
+        submitting.declare(await transact(activity_values.known))
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        submitting.declare([])
+
+
 class Process:
     """What the probe asks about: the client, once it is there."""
 
@@ -108,10 +118,16 @@ async def run(process: Process) -> int:
     if not await _until(stop, turn.come()):
         turn.give_back()
         return 0
+    await _know_commands()
     gathering = Gathering(read(ProgramSettings).zone)
     client = process.client = PropelClient(settings, gathering)
     cogs.add_all(client)
-    work: list[Coroutine[Any, Any, Any]] = [gathering.run(), client.answering.run(), client.notifying.run(), _sweep(gathering)]
+    work: list[Coroutine[Any, Any, Any]] = [
+        gathering.run(),
+        client.answering.run(),
+        client.notifying.run(),
+        _sweep(gathering),
+    ]
     behind = [asyncio.create_task(one) for one in [*work, *cogs.tasks(client)]]
     speaking, losing = asyncio.create_task(_speak(client, settings.token)), asyncio.create_task(turn.lost())
     stopping = asyncio.create_task(stop.wait())

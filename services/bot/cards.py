@@ -92,7 +92,13 @@ class Card:
             body["allowed_mentions"]["users"] = [self.ping]
         if self.buttons:
             row = [
-                {"type": 2, "style": one.style, "label": one.label, "custom_id": one.custom_id, "disabled": not one.enabled}
+                {
+                    "type": 2,
+                    "style": one.style,
+                    "label": one.label,
+                    "custom_id": one.custom_id,
+                    "disabled": not one.enabled,
+                }
                 for one in self.buttons[:5]
             ]
             body["components"] = [{"type": 1, "components": row}]

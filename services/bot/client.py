@@ -81,6 +81,13 @@ class PropelClient(commands.Bot):
         """True when the gateway session stands and every server has its commands."""
         return self._connected and self.is_ready() and all(guild.id in self._rolled_out for guild in self.guilds)
 
+    async def renew_commands(self) -> None:
+        """The table of commands has changed: give every server what it is now."""
+        fresh = [slash.slash_command(command, self._start) for command in registry.values()]
+        self.slash = fresh
+        for guild in self.guilds:
+            await self.on_guild_available(guild)
+
     def expect_answers(self) -> None:
         """Somebody asked something: look for the answer."""
         self.answering.expect()

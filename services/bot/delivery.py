@@ -99,7 +99,10 @@ class Delivery:
     async def edit(self, where: Sent, card: Card) -> None:
         """Make an earlier message look like `card`; raises Gone when it was deleted or its channel is closed to us."""
         route = Route(
-            "PATCH", "/channels/{channel_id}/messages/{message_id}", channel_id=int(where.channel_id), message_id=where.message_id
+            "PATCH",
+            "/channels/{channel_id}/messages/{message_id}",
+            channel_id=int(where.channel_id),
+            message_id=where.message_id,
         )
         try:
             await self._client.http.request(route, json=card.payload())

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from fleet.auth_state import auth_state
-from services.bot.notice_models import GuildSettings
+from services.bot.notice_models import Contact, GuildSettings
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,12 @@ def attests(session: Session, guild_id: str | None, role_ids: Collection[str]) -
         return False
     role = of(session, guild_id).staff_role_id
     return role is not None and role in role_ids
+
+
+def is_linked_admin(session: Session, discord_id: str) -> bool:
+    """True when the Discord account belongs to an active admin, by what users last said of it."""
+    owners = select(Contact.member_id).where(Contact.discord_id == discord_id)
+    return any(is_admin(session, member_id) for member_id in session.scalars(owners))
 
 
 def is_admin(session: Session, member_id: UUID) -> bool:

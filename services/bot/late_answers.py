@@ -19,7 +19,9 @@ log = logs.get(__name__)
 KIND = "late_answer"
 
 
-def present(type_: str, presenter: str, arguments: dict[str, Any], message_id: UUID | str, body: dict[str, Any]) -> Rendered:
+def present(
+    type_: str, presenter: str, arguments: dict[str, Any], message_id: UUID | str, body: dict[str, Any]
+) -> Rendered:
     """An answer, or a refusal, as it is shown; an apology where it does not fit its presenter."""
     if body.get("problem") is not None:
         refusal = refusals.refused(body["problem"])

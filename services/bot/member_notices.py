@@ -42,7 +42,9 @@ def _is_large(event: points.ActivityLogged) -> bool:
 def award(data: Data, _words: Any) -> Card:
     """Many points at once, without anybody having asked for them."""
     text = f"For **{plain(data['name'], 80)}**. You now have {in_points(data['available'])} available."
-    return Card(title=f"+{in_points(data['points'])}", text=text, footer="What they were for: /pointshistory", colour=GOLD)
+    return Card(
+        title=f"+{in_points(data['points'])}", text=text, footer="What they were for: /pointshistory", colour=GOLD
+    )
 
 
 def _own_submission(data: Data) -> points.GetSubmissions:
@@ -199,17 +201,13 @@ def _redemption_card(data: Data, words: Any) -> Card:
     return Card(title=title, text=text, fields=fields, footer="All of yours: /redemptions", colour=colour)
 
 
-@notice(
-    "redemption_decided", of=rewards.RedemptionDecided, wish="reward_updates", question=_own_redemption
-)
+@notice("redemption_decided", of=rewards.RedemptionDecided, wish="reward_updates", question=_own_redemption)
 def redemption_decided(data: Data, words: Any) -> Card:
     """A redemption was approved, rejected, cancelled, has expired or was refunded."""
     return _redemption_card(data, words)
 
 
-@notice(
-    "redemption_fulfilled", of=rewards.RedemptionFulfilled, wish="reward_updates", question=_own_redemption
-)
+@notice("redemption_fulfilled", of=rewards.RedemptionFulfilled, wish="reward_updates", question=_own_redemption)
 def redemption_fulfilled(data: Data, words: Any) -> Card:
     """A reward is on its way, or has arrived."""
     return _redemption_card(data, words)

@@ -116,9 +116,7 @@ def _owe(session: Session, kind: Kind, envelope: Envelope[Any]) -> None:
         notices.say_instead(session, kind.once(envelope), kind.who(event), kind.name, data)
     else:
         recipient, member_id = kind.who(event), getattr(event, "member_id", None)
-        notices.add(
-            session, kind.once(envelope), recipient, kind.name, data, member_id=member_id, after=kind.after
-        )
+        notices.add(session, kind.once(envelope), recipient, kind.name, data, member_id=member_id, after=kind.after)
 
 
 def question_type(kind: Kind, data: Data) -> str:

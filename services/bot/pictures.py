@@ -27,7 +27,12 @@ _BEGINNINGS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF8": "gi
 def keep(session: Session, reference: str, member_id: UUID, attachment: Attachment) -> None:
     """Remember where a picture is that was handed in under this reference; other files are not shown."""
     if (attachment.content_type or "").startswith("image/") and attachment.size <= LARGEST:
-        values = {"reference": reference, "member_id": member_id, "url": attachment.url, "filename": attachment.filename}
+        values = {
+            "reference": reference,
+            "member_id": member_id,
+            "url": attachment.url,
+            "filename": attachment.filename,
+        }
         session.execute(insert(HandedInPicture).values(**values).on_conflict_do_nothing())
 
 

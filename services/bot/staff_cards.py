@@ -142,8 +142,9 @@ def redemption_card(data: Data, words: Any) -> Card:
     return Card(
         title=f"Redemption: {plain(words.name, 120)} {state}",
         text=f"{_who(words.display_name, data.get('account'))} spends {in_points(words.points_spent)}, asked for "
-        f"{moment(instant(data['requested_at']))}." if waiting else
-        f"{_who(words.display_name, data.get('account'))}, {in_points(words.points_spent)}.",
+        f"{moment(instant(data['requested_at']))}."
+        if waiting
+        else f"{_who(words.display_name, data.get('account'))}, {in_points(words.points_spent)}.",
         fields=[("Note", plain(words.note, 1000))] if words.note else [],
         footer="Decide in the web queue" if waiting else "",
         colour=BLUE if waiting else {"approved": GREEN, "rejected": RED}.get(words.status, AMBER),

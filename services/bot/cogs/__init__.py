@@ -4,16 +4,18 @@ from collections.abc import Coroutine
 from typing import Any
 
 from services.bot.client import PropelClient
-from services.bot.cogs import general, leaderboard, points  # noqa: F401  they declare their commands on import
+from services.bot.cogs import general, leaderboard, points, setup, submissions  # noqa: F401  they declare their commands on import
 from services.bot.cogs.activity import Activity
+from services.bot.cogs.approvals import Approvals
 from services.bot.cogs.arrivals import Arrivals
 from services.bot.cogs.leafing import Leafing
+from services.bot.cogs.notice_buttons import NoticeButtons
 from services.bot.cogs.typed import Typed
 
 
 def add_all(client: PropelClient) -> None:
     """Let every listener listen."""
-    for cog in (Activity, Arrivals, Leafing, Typed):
+    for cog in (Activity, Approvals, Arrivals, Leafing, NoticeButtons, Typed):
         client.add_cog(cog(client))
 
 
@@ -21,4 +23,4 @@ def tasks(client: PropelClient) -> list[Coroutine[Any, Any, None]]:
     """What cogs do beside listening."""
     arrivals = client.get_cog("Arrivals")
     assert isinstance(arrivals, Arrivals)
-    return [arrivals.welcome_all()]
+    return [arrivals.welcome_all(), submissions.keep_commands_current(client)]
