@@ -18,7 +18,10 @@ Kind = Literal["text", "member", "choice", "link", "file", "channel", "role"]
 Run = Callable[..., Awaitable[None]]
 
 # The subjects of the help, in its order.
-GROUPS = ("Your points", "Leaderboard", "Hand something in", "Finding your way", "For staff")
+GROUPS = (
+    *("Your points", "Leaderboard", "Hand something in"),
+    *("Your account", "Finding your way", "For staff"),
+)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from fleet.contracts.codec import instant
 from fleet.messages import Envelope
 from fleet.settings import read
 from services.bot import activity_values, notices
-from services.bot.cards import AMBER, BLUE, GOLD, GREEN, RED, Card, moment, plain, points as in_points
+from services.bot.cards import AMBER, BLUE, GOLD, GREEN, RED, Card, moment, plain
+from services.bot.cards import points as in_points
 from services.bot.notice_kinds import Data, notice
 from services.bot.settings import NoticeSettings
 

@@ -1,14 +1,24 @@
 """What the bot hears: replies to what it asked, which the fleet's consumer keeps in `answers` where the client looks for
-them, and the events that somebody is told of in Discord."""
+them; the events that somebody is told of in Discord; whether somebody is in the server; and what users asks on behalf of a
+member."""
 
 from sqlalchemy.orm import Session
 
-from fleet import auth_state
+from fleet import auth_state, exporting
+from fleet.contracts import bot
 from fleet.contracts.points import ActivityLogged
+from fleet.contracts.privacy import Erased, ExportPart
 from fleet.contracts.users import AuthStateChanged, ContactChanged
 from fleet.messages import Envelope
 from fleet.subscriptions import Subscriptions
-from services.bot import contacts, member_notices, notice_kinds, staff_cards  # noqa: F401 they declare kinds of notices
+from services.bot import (  # noqa: F401 they declare kinds of notices
+    contacts,
+    member_notices,
+    notice_kinds,
+    privacy,
+    roster,
+    staff_cards,
+)
 
 subscriptions = Subscriptions("bot")
 
@@ -34,3 +44,21 @@ def on_activities_logged(session: Session, events: list[Envelope[ActivityLogged]
     for event in events:
         notice_kinds.on_event(session, event)
     return [None] * len(events)
+
+
+@subscriptions.handles(bot.LookForMember)
+def look_for_member(session: Session, question: Envelope[bot.LookForMember]) -> bot.Presence:
+    """Is somebody of this name in the server?"""
+    return bot.Presence(roster.has(session, question.data.discord_username))
+
+
+@subscriptions.handles(bot.ExportMember)
+def export_member(session: Session, command: Envelope[bot.ExportMember]) -> ExportPart:
+    """A part of what is held."""
+    return exporting.part(session, privacy.SECTIONS, command.data.member_ids, command.data.cursor)
+
+
+@subscriptions.handles(bot.EraseMember)
+def erase_member(session: Session, command: Envelope[bot.EraseMember]) -> Erased:
+    """The person goes."""
+    return Erased(privacy.forget(session, command.data.member_ids))

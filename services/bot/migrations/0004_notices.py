@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "bot_0002"
-down_revision = "bot_0001"
+revision = "bot_0004"
+down_revision = "bot_0003"
 
 
 def _instant(name: str, **options: object) -> sa.Column:
