@@ -10,8 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from fleet.contracts.users import ContactChanged
-from services.bot.models import SeenPerson
+from services.bot.models import ForgottenPerson, SeenPerson
 from services.bot.notice_models import ClosedDoor, Contact
+from services.bot.people import FORGETTING
 
 # Who closed their direct messages is tried again by the first notice after this time.
 TRY_AGAIN = timedelta(hours=6)
@@ -30,7 +31,11 @@ class Reach:
 
 
 def remember(session: Session, told: ContactChanged, sequence: int) -> None:
-    """Keep what users said of a member; something older that arrives late changes nothing."""
+    """Keep what users said of a member; something older that arrives late changes nothing, nor what is said of somebody
+    who was forgotten."""
+    session.execute(select(func.pg_advisory_xact_lock_shared(FORGETTING)))
+    if session.get(ForgottenPerson, told.member_id) is not None:
+        return
     values = {
         "discord_id": told.discord_id,
         "new_activities": told.discord_notifications.new_activities,

@@ -264,7 +264,7 @@ def drop(session: Session, job: Job, reason: str) -> None:
     """It will not be told: nobody wants it, nobody can be reached, or it is too late."""
     _forget_answer(session, job.id)
     same = (Notice.id == job.id) & (Notice.version == job.version) & (Notice.state == "due")
-    values = {"state": "dropped", "reason": reason, "question_id": None, "tried_at": None}
+    values: dict[str, Any] = {"state": "dropped", "reason": reason, "question_id": None, "tried_at": None}
     values["expires_at"] = func.coalesce(Notice.expires_at, func.now() + TOLD_WITHIN)
     session.execute(update(Notice).where(same).values(values))
 

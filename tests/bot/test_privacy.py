@@ -128,6 +128,8 @@ def test_every_table_is_shown_or_it_is_said_why_not(bot_database):
         "outbox",
         "roster",  # keyed hashes of Discord's own member list, kept for everybody who is in the server
         "roster_state",
+        "guild_settings",  # of servers
+        "known_activities",
     }
     with database.transaction() as session:
         names = session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).all()

