@@ -153,7 +153,7 @@ def test_every_table_is_shown_or_it_is_said_why_not(bot_database):
 def test_no_word_is_left_in_any_table(planted):
     before = database_text()
     assert [word for word in PLANTED if word not in before] == []
-    assert erase(planted, uuid.uuid4()) == 4
+    assert erase(planted, uuid.uuid4()) == 8
     found = database_text()
     assert [word for word in PLANTED if word in found] == []
     assert BEN.username in found
