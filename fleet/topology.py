@@ -48,7 +48,21 @@ HEARS: dict[str, tuple[str, ...]] = {
     ),
     "rewards": ("users.auth_state_changed.v1",),
     "reviews": ("users.auth_state_changed.v1",),
-    "bot": (),
+    "bot": (
+        "users.auth_state_changed.v1",
+        "users.contact_changed.v1",
+        "users.discord_linked.v1",
+        "users.discord_unlinked.v1",
+        "users.user_suspended.v1",
+        "users.user_reinstated.v1",
+        "points.activity_logged.v1",
+        "points.submission_received.v1",
+        "points.submission_decided.v1",
+        "rewards.incentive_unlocked.v1",
+        "rewards.reward_redeemed.v1",
+        "rewards.redemption_decided.v1",
+        "rewards.redemption_fulfilled.v1",
+    ),
     "integrations": ("users.auth_state_changed.v1",),
 }
 

@@ -6,6 +6,20 @@ from typing import Literal
 from uuid import UUID
 
 from fleet.contracts import command, event, question
+from fleet.contracts.points_holds import (  # noqa: F401 this module names all of points
+    CaptureHold,
+    GetHolds,
+    HoldCaptured,
+    HoldEntry,
+    HoldRefused,
+    HoldReleased,
+    Holds,
+    PlaceHold,
+    PointsHeld,
+    PointsRefunded,
+    Refund,
+    ReleaseHold,
+)
 from fleet.contracts.points_submissions import (  # noqa: F401 this module names all of points
     Attachment,
     CheckinOutcome,
@@ -127,6 +141,9 @@ class ActivityValue:
     points: int
     rule: str
     requires_approval: bool
+    # What must be handed in with it (none, text, url, attachment), and how many characters must be said about it.
+    evidence: str | None = None
+    min_description: int = 0
 
 
 @dataclass(frozen=True)
@@ -203,7 +220,7 @@ class GetStreak:
     member_id: UUID
 
 
-# --- corrections, holds, merges
+# --- corrections and merges
 
 
 @event("points.points_adjusted.v1", public=True)
@@ -242,108 +259,6 @@ class AdjustPoints:
     member_id: UUID
     points: int
     reason: str
-
-
-@command("points.place_hold.v1", senders=("rewards",))
-@dataclass(frozen=True)
-class PlaceHold:
-    """Reserve the points of a redemption. Answered by PointsHeld or HoldRefused; a redemption that is known already, by
-    the event of its present state."""
-
-    redemption_id: UUID
-    member_id: UUID
-    points: int
-    min_lifetime_points: int | None = None
-
-
-@command("points.capture_hold.v1", senders=("rewards",))
-@dataclass(frozen=True)
-class CaptureHold:
-    """Spend the points of a hold. Cannot be refused: the hold has reserved them."""
-
-    redemption_id: UUID
-
-
-@command("points.release_hold.v1", senders=("rewards",))
-@dataclass(frozen=True)
-class ReleaseHold:
-    """Give the points of a hold back. It may come before the hold: then the hold will never be, and so it names the member."""
-
-    redemption_id: UUID
-    member_id: UUID
-
-
-@command("points.refund.v1", senders=("rewards",))
-@dataclass(frozen=True)
-class Refund:
-    """Give back spent points, once, at most what the redemption cost. `reason` is a code, no free text."""
-
-    redemption_id: UUID
-    points: int
-    reason: str
-
-
-@event("points.points_held.v1")
-@dataclass(frozen=True)
-class PointsHeld:
-    """The points of a redemption are reserved. Subject of all events of holds: the member; `sequence`: the version of
-    their balance, to which `available` and `lifetime` belong."""
-
-    redemption_id: UUID
-    member_id: UUID
-    points: int
-    available: int
-    lifetime: int
-
-
-@event("points.hold_refused.v1")
-@dataclass(frozen=True)
-class HoldRefused:
-    """The points of a redemption were not reserved, and will not be."""
-
-    redemption_id: UUID
-    member_id: UUID
-    points: int
-    reason: Literal["insufficient-points", "suspended", "locked"]
-    available: int
-    lifetime: int
-
-
-@event("points.hold_captured.v1")
-@dataclass(frozen=True)
-class HoldCaptured:
-    """The points of a redemption are spent."""
-
-    redemption_id: UUID
-    member_id: UUID
-    points: int
-    available: int
-    lifetime: int
-
-
-@event("points.hold_released.v1")
-@dataclass(frozen=True)
-class HoldReleased:
-    """Nothing is reserved for the redemption any more; `points` were given back: 0 when its hold never was."""
-
-    redemption_id: UUID
-    member_id: UUID
-    points: int
-    available: int
-    lifetime: int
-
-
-@event("points.points_refunded.v1")
-@dataclass(frozen=True)
-class PointsRefunded:
-    """Spent points were given back."""
-
-    redemption_id: UUID
-    member_id: UUID
-    points: int
-    reason: str
-    available: int
-    lifetime: int
 
 
 @event("points.balance_joined.v1")

@@ -121,6 +121,8 @@ class SubmissionEntry:
     submitted_at: datetime
     decided_at: datetime | None = None
     note: str | None = None
+    # The name its sender gave the claim; null for one that came by REST.
+    reference: str | None = None
 
 
 @dataclass(frozen=True)

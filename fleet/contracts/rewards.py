@@ -7,6 +7,40 @@ from typing import Literal
 from uuid import UUID
 
 from fleet.contracts import event
+from fleet.contracts.rewards_requests import (  # noqa: F401 this module names all of rewards
+    AddIncentive,
+    CancelRedemption,
+    Catalogue,
+    CatalogueEntry,
+    Category,
+    DecideRedemption,
+    DeclineReason,
+    EditIncentive,
+    GetCatalogue,
+    GetIncentive,
+    GetRedemption,
+    GetRedemptions,
+    IncentiveOutcome,
+    Redeem,
+    RedemptionEntry,
+    RedemptionOutcome,
+    Redemptions,
+    RedemptionStatus,
+    RetireIncentive,
+    SetStock,
+)
+
+
+@event("rewards.redemption_requested.v1")
+@dataclass(frozen=True)
+class RedemptionRequested:
+    """A member wants a reward: stock is taken, and its points are being reserved."""
+
+    redemption_id: UUID
+    member_id: UUID
+    reward_id: UUID
+    points_spent: int
+    requested_at: datetime
 
 
 @event("rewards.reward_redeemed.v1", public=True)
@@ -19,6 +53,20 @@ class RewardRedeemed:
     reward_id: UUID
     points_spent: int
     requested_at: datetime
+
+
+@event("rewards.redemption_declined.v1", public=True)
+@dataclass(frozen=True)
+class RedemptionDeclined:
+    """The points were not reserved: nothing was spent, and the stock is back. `reason` is a code, no free text."""
+
+    redemption_id: UUID
+    member_id: UUID
+    reward_id: UUID
+    points_spent: int
+    reason: DeclineReason
+    requested_at: datetime
+    declined_at: datetime
 
 
 @event("rewards.redemption_decided.v1", public=True)
@@ -47,3 +95,31 @@ class RedemptionFulfilled:
     status: Literal["shipped", "delivered"]
     requested_at: datetime
     fulfilled_at: datetime
+
+
+@event("rewards.incentive_unlocked.v1", public=True)
+@dataclass(frozen=True)
+class IncentiveUnlocked:
+    """A member's available points reached an incentive for the first time. Told once for each of them, ever. Subject:
+    the member. Several that one award unlocked together have the same `unlocked_at`, and are one piece of news."""
+
+    member_id: UUID
+    incentive_id: UUID
+    points_required: int
+    unlocked_at: datetime
+
+
+@event("rewards.incentive_changed.v1", public=True)
+@dataclass(frozen=True)
+class IncentiveChanged:
+    """The catalogue changed by an admin's hand (what redemptions take from the stock is not told). Subject: the
+    incentive; `sequence`: its version. `stock` null: unlimited."""
+
+    incentive_id: UUID
+    change: Literal["created", "changed", "restocked", "retired", "reactivated"]
+    points_required: int
+    category: Category
+    is_active: bool
+    changed_at: datetime
+    stock: int | None = None
+    tier: int | None = None

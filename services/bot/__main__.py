@@ -20,7 +20,7 @@ import nextcord
 from fleet import logs, metrics
 from fleet.database import engine, is_outage
 from fleet.settings import DatabaseSettings, LogSettings, MetricsSettings, ProgramSettings, read, require
-from services.bot import answers, cogs, earning
+from services.bot import activity_values, answers, cogs, earning, notices, submitting
 from services.bot.client import PropelClient
 from services.bot.gathering import Gathering
 from services.bot.off_loop import transact
@@ -65,12 +65,23 @@ async def _sweep(gathering: Gathering) -> None:
         try:
             await transact(earning.forget_old)
             await transact(answers.forget_old)
+            await transact(notices.forget_old)
             gathering.forget_old()
         except Exception as error:
             if not is_outage(error):
                 raise
             log.warning("sweep_postponed")
         await asyncio.sleep(SWEEP_EVERY_S)
+
+
+async def _know_commands() -> None:
+    """Begin with the ways to earn that points told of the last time; what is new comes a moment later."""
+    try:
+        submitting.declare(await transact(activity_values.known))
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        submitting.declare([])
 
 
 class Process:
@@ -107,10 +118,16 @@ async def run(process: Process) -> int:
     if not await _until(stop, turn.come()):
         turn.give_back()
         return 0
+    await _know_commands()
     gathering = Gathering(read(ProgramSettings).zone)
     client = process.client = PropelClient(settings, gathering)
     cogs.add_all(client)
-    work: list[Coroutine[Any, Any, Any]] = [gathering.run(), client.answering.run(), _sweep(gathering)]
+    work: list[Coroutine[Any, Any, Any]] = [
+        gathering.run(),
+        client.answering.run(),
+        client.notifying.run(),
+        _sweep(gathering),
+    ]
     behind = [asyncio.create_task(one) for one in [*work, *cogs.tasks(client)]]
     speaking, losing = asyncio.create_task(_speak(client, settings.token)), asyncio.create_task(turn.lost())
     stopping = asyncio.create_task(stop.wait())
@@ -133,6 +150,7 @@ async def run(process: Process) -> int:
 
 async def _finish(client: PropelClient, gathering: Gathering, behind: list[asyncio.Task[Any]]) -> bool:
     """Leave Discord, write down what it told us, let answers that are on their way arrive."""
+    await client.notifying.finish(0.3)
     with suppress(TimeoutError, aiohttp.ClientError, OSError):
         await asyncio.wait_for(client.close(), 1.5)
     # Events that had arrived before are tasks of their own: each gathers before it first waits.

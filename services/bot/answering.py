@@ -5,23 +5,19 @@ While somebody waits who asked just now it looks every 12 ms, else twice a secon
 
 import asyncio
 import time
-from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import nextcord
 
 from fleet import logs
-from fleet.contracts.codec import SchemaError
 from fleet.database import is_outage
-from fleet.messages import Reply, read_answer
-from services.bot import answers, refusals
+from services.bot import answers, late_answers, refusals
 from services.bot.answers import Due
 from services.bot.calls import tell
 from services.bot.cards import Rendered
 from services.bot.delivery import Closed, Delivery, Gone, nonce_of
 from services.bot.off_loop import transact
-from services.bot.presenters import presenters
 
 log = logs.get(__name__)
 
@@ -34,18 +30,11 @@ def render(due: Due) -> Rendered | None:
     """What to say now; None when there is nothing worth saying any more."""
     if due.body is None:
         if due.kind == "command":
-            return Rendered(refusals.received())
+            # An interaction that is over cannot say so any more; what becomes of it will be a notice.
+            return Rendered(refusals.received()) if due.token_alive or due.door.token is None else None
         # After a quarter of an hour nobody wonders about a question that failed.
         return Rendered(refusals.not_answering()) if due.token_alive else None
-    if due.body.get("problem") is not None:
-        refusal = refusals.refused(due.body["problem"])
-        return Rendered(refusal, short=f"{refusal.title}. {refusals.SENT_DIRECTLY}")
-    try:
-        reply = Reply(str(due.message_id), due.body.get("result"))
-        return presenters[due.presenter](read_answer(due.type, reply), due.arguments)
-    except (SchemaError, LookupError, ValueError, TypeError, AttributeError):
-        log.exception("answer_not_presentable", type=due.type, presenter=due.presenter)
-        return Rendered(refusals.broken())
+    return late_answers.present(due.type, due.presenter, due.arguments, due.message_id, due.body)
 
 
 class Answering:
@@ -104,6 +93,9 @@ class Answering:
             self._busy.pop(due.message_id, None)
 
     async def _show(self, due: Due) -> None:
+        if due.body is not None and due.door.token is not None and not due.token_alive:
+            await transact(late_answers.become_notice, due)
+            return
         rendered = render(due)
         if rendered is not None:
             if rendered.next_cursor and (listing := due.arguments.get("listing")):
@@ -113,10 +105,14 @@ class Answering:
                 await self._deliver(due, rendered)
             except (Closed, Gone) as error:
                 log.info("answer_undeliverable", message_id=str(due.message_id), reason=type(error).__name__)
+                # What became of a command is owed to who gave it; "received" and lists are not worth another way.
+                if due.body is not None and (due.kind == "command" or due.door.token is not None):
+                    await transact(late_answers.become_notice, due)
+                    return
             except (nextcord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
                 # Not the text of the error: it may hold the address, and with it the interaction's token.
                 status = getattr(error, "status", None)
-                again = await transact(answers.postpone, due.message_id)
+                again = await transact(late_answers.postpone, due)
                 log.warning(
                     "answer_not_delivered",
                     message_id=str(due.message_id),
@@ -132,14 +128,8 @@ class Answering:
 
     async def _deliver(self, due: Due, rendered: Rendered) -> None:
         stage = "r" if due.body is None else "a"
-        in_channel, directly = nonce_of(due.message_id, f"{stage}c"), nonce_of(due.message_id, f"{stage}d")
         if due.door.token is None:
+            in_channel, directly = nonce_of(due.message_id, f"{stage}c"), nonce_of(due.message_id, f"{stage}d")
             await tell(self._delivery, due.door, rendered, (in_channel, directly))
             return
-        if due.token_alive:
-            try:
-                await self._delivery.edit_answer(due.door.token, rendered.card)
-                return
-            except Gone:
-                pass
-        await self._delivery.direct(due.door.discord_id, replace(rendered.card, buttons=()), directly)
+        await self._delivery.edit_answer(due.door.token, rendered.card)

@@ -6,6 +6,7 @@ by `answering` when it comes, also by another process.
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import nextcord
 from sqlalchemy.orm import Session
 
 from fleet import logs
+from fleet.contracts.points import Attachment
 from fleet.database import is_outage
 from services.bot import answers, people, refusals
 from services.bot.answers import Door
@@ -40,10 +42,35 @@ class Desk(Protocol):
 
     def expect_answers(self) -> None: ...
 
+    def get_guild(self, id: int, /) -> Any: ...
+
 
 def person_of(user: Any) -> Person:
     """The person behind nextcord's user or member."""
     return Person(str(user.id), clean(user.name), clean(user.display_name), bool(user.bot))
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What somebody is in the server they call from; nothing in direct messages."""
+
+    guild_id: str | None = None
+    role_ids: frozenset[str] = frozenset()
+    manages: bool = False
+
+
+def seat_of(user: Any, guild_id: int | None, *, manages: bool) -> Seat:
+    """The seat of nextcord's member."""
+    if guild_id is None:
+        return Seat()
+    return Seat(str(guild_id), frozenset(str(role.id) for role in getattr(user, "roles", ())), manages)
+
+
+def attachment_of(file: Any) -> Attachment:
+    """nextcord's attachment as other services are told of it."""
+    return Attachment(
+        url=str(file.url), filename=clean(file.filename), size=int(file.size), content_type=file.content_type
+    )
 
 
 def fresh_listing() -> str:
@@ -54,8 +81,11 @@ def fresh_listing() -> str:
 class Call:
     """What both doors share."""
 
-    def __init__(self, desk: Desk, person: Person, *, in_guild: bool, correlation: int) -> None:
+    def __init__(
+        self, desk: Desk, person: Person, *, in_guild: bool, correlation: int, seat: Seat | None = None
+    ) -> None:
         self.desk, self.person, self.in_guild, self.correlation = desk, person, in_guild, str(correlation)
+        self.seat = seat or Seat()
 
     async def answer(self, rendered: Rendered) -> None:
         """Say this now."""
@@ -92,8 +122,13 @@ class SlashCall(Call):
     """A slash command or a click: its answer is seen by the caller alone."""
 
     def __init__(self, desk: Desk, interaction: nextcord.Interaction[Any]) -> None:
+        rights = interaction.permissions
         super().__init__(
-            desk, person_of(interaction.user), in_guild=interaction.guild_id is not None, correlation=interaction.id
+            desk,
+            person_of(interaction.user),
+            in_guild=interaction.guild_id is not None,
+            correlation=interaction.id,
+            seat=seat_of(interaction.user, interaction.guild_id, manages=rights.manage_guild or rights.administrator),
         )
         self._interaction = interaction
 
@@ -131,7 +166,18 @@ class TypedCall(Call):
     """A `!command` in a message: answered by a reply, in private matters by a direct message and a short reply."""
 
     def __init__(self, desk: Desk, message: nextcord.Message) -> None:
-        super().__init__(desk, person_of(message.author), in_guild=message.guild is not None, correlation=message.id)
+        rights = getattr(message.author, "guild_permissions", None)
+        super().__init__(
+            desk,
+            person_of(message.author),
+            in_guild=message.guild is not None,
+            correlation=message.id,
+            seat=seat_of(
+                message.author,
+                message.guild.id if message.guild else None,
+                manages=rights is not None and (rights.manage_guild or rights.administrator),
+            ),
+        )
         self._message = message
 
     @property

@@ -14,6 +14,8 @@ CONTENT, TITLE, DESCRIPTION, FIELD_NAME, FIELD_VALUE, FOOTER = 2000, 256, 4096, 
 FIELDS, EMBED_TOTAL = 25, 6000
 NAME = 48
 
+# Styles of buttons.
+PLAIN, GOOD, BAD = 2, 3, 4
 GREEN, BLUE, AMBER, RED, GOLD = 0x2ECC71, 0x3498DB, 0xFFAA00, 0xE74C3C, 0xFFD700
 
 _MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<:@.+-])")
@@ -59,6 +61,7 @@ class Button:
     label: str
     custom_id: str
     enabled: bool = True
+    style: int = PLAIN
 
 
 @dataclass(frozen=True)
@@ -72,18 +75,30 @@ class Card:
     colour: int = BLUE
     content: str = ""
     buttons: Sequence[Button] = ()
+    # The name of a file that goes with the card and is shown in it.
+    picture: str = ""
+    # The only account that is pinged by a mention in `content`.
+    ping: str = ""
 
     def payload(self) -> dict[str, Any]:
-        """The body Discord takes. Nobody is ever pinged by it; what it does not have, an edit removes."""
+        """The body Discord takes. Nobody but `ping` is pinged by it; what it does not have, an edit removes."""
         body: dict[str, Any] = {
             "content": cut(self.content, CONTENT),
             "embeds": [self._embed()] if self.title or self.text or self.fields else [],
             "components": [],
             "allowed_mentions": {"parse": [], "replied_user": False},
         }
+        if self.ping:
+            body["allowed_mentions"]["users"] = [self.ping]
         if self.buttons:
             row = [
-                {"type": 2, "style": 2, "label": one.label, "custom_id": one.custom_id, "disabled": not one.enabled}
+                {
+                    "type": 2,
+                    "style": one.style,
+                    "label": one.label,
+                    "custom_id": one.custom_id,
+                    "disabled": not one.enabled,
+                }
                 for one in self.buttons[:5]
             ]
             body["components"] = [{"type": 1, "components": row}]
@@ -98,6 +113,8 @@ class Card:
         if self.text:
             embed["description"] = cut(self.text, min(DESCRIPTION, left))
             left -= len(embed["description"])
+        if self.picture:
+            embed["image"] = {"url": f"attachment://{self.picture}"}
         fields = []
         for name, value in list(self.fields)[:FIELDS]:
             name, value = cut(name, FIELD_NAME) or "\u200b", cut(value, FIELD_VALUE) or "\u200b"

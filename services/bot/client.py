@@ -13,6 +13,7 @@ from services.bot.calls import SlashCall, apologise, carry_out
 from services.bot.commands import Command, registry
 from services.bot.delivery import Delivery
 from services.bot.gathering import Gathering
+from services.bot.notifying import Notifying
 from services.bot.settings import BotSettings
 
 log = logs.get(__name__)
@@ -68,6 +69,7 @@ class PropelClient(commands.Bot):
         self.gathering = gathering
         self.delivery = Delivery(self)
         self.answering = Answering(self.delivery)
+        self.notifying = Notifying(self, self.delivery)
         self.authors = Authors()
         self.slash = [slash.slash_command(command, self._start) for command in registry.values()]
         self._connected = False
@@ -78,6 +80,13 @@ class PropelClient(commands.Bot):
     def serving(self) -> bool:
         """True when the gateway session stands and every server has its commands."""
         return self._connected and self.is_ready() and all(guild.id in self._rolled_out for guild in self.guilds)
+
+    async def renew_commands(self) -> None:
+        """The table of commands has changed: give every server what it is now."""
+        fresh = [slash.slash_command(command, self._start) for command in registry.values()]
+        self.slash = fresh
+        for guild in self.guilds:
+            await self.on_guild_available(guild)
 
     def expect_answers(self) -> None:
         """Somebody asked something: look for the answer."""

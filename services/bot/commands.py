@@ -13,11 +13,15 @@ from typing import Literal
 
 from services.bot.refusals import Usage
 
-Kind = Literal["text", "member", "choice"]
+# `link` and `file` are what a person hands in: an address, an attachment.
+Kind = Literal["text", "member", "choice", "link", "file", "channel", "role"]
 Run = Callable[..., Awaitable[None]]
 
 # The subjects of the help, in its order.
-GROUPS = ("Your points", "Leaderboard", "Your account", "Finding your way")
+GROUPS = (
+    *("Your points", "Leaderboard", "Hand something in"),
+    *("Your account", "Finding your way", "For staff"),
+)
 
 
 @dataclass(frozen=True)
@@ -80,18 +84,40 @@ _MENTION = re.compile(r"<@!?(\d{1,20})>")
 
 
 def typed_options(found: Command, rest: str) -> dict[str, str]:
-    """The words after a `!name` by option; the last option takes what is left. Raises Usage."""
+    """The words after a `!name` by option; the last option takes what is left, files come with the message. Raises Usage."""
     given: dict[str, str] = {}
-    for index, option in enumerate(found.options):
-        last = index == len(found.options) - 1
+    options = [option for option in found.options if option.kind != "file"]
+    for option in [option for option in options if option.kind == "link"]:
+        options.remove(option)
+        address, rest = _link(option, rest)
+        if address:
+            given[option.name] = address
+        elif option.required:
+            raise _missing(found, option)
+    for index, option in enumerate(options):
+        last = index == len(options) - 1
         word, _, remaining = (rest.strip(), "", "") if last else rest.strip().partition(" ")
         if not word:
             if option.required:
-                raise Usage(f"Tell me the {option.name} too: `!{found.usage}`. {option.description.capitalize()}.")
+                raise _missing(found, option)
             continue
         given[option.name] = _chosen(found, option, word) if option.kind == "choice" else word
         rest = remaining
     return given
+
+
+def _missing(found: Command, option: Option) -> Usage:
+    return Usage(f"Tell me the {option.name} too: `!{found.usage}`. {option.description.capitalize()}.")
+
+
+def _link(option: Option, rest: str) -> tuple[str | None, str]:
+    """The address among the words, and the words without it. One that need not be given must stand first: further on it
+    is part of a sentence."""
+    words = rest.split()
+    for index, word in enumerate(words if option.required else words[:1]):
+        if word.lower().startswith(("https://", "http://")):
+            return word, " ".join(words[:index] + words[index + 1 :])
+    return None, rest
 
 
 def _chosen(found: Command, option: Option, word: str) -> str:
@@ -101,6 +127,17 @@ def _chosen(found: Command, option: Option, word: str) -> str:
         choices = ", ".join(f"`!{found.name} {choice}`" for choice in option.choices)
         raise Usage(f"I do not know that {option.name}. You can say {choices}.")
     return fitting[0]
+
+
+_PLACE = re.compile(r"<(?:#|@&)(\d{1,20})>")
+
+
+def place_id(word: str) -> str:
+    """The id in a mention of a channel or role, or a bare id. Raises Usage."""
+    found = _PLACE.fullmatch(word.strip()) or re.fullmatch(r"(\d{1,20})", word.strip())
+    if found is None:
+        raise Usage("Mention channels with # and roles with @, so that I know which you mean.")
+    return found.group(1)
 
 
 def mentioned_id(word: str) -> str | None:

@@ -127,3 +127,7 @@ class RosterState(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     confirmed_at: Mapped[datetime | None] = mapped_column(_INSTANT)
+
+
+# Further tables of the same catalogue; whoever imports the models knows them all.
+from services.bot import notice_models  # noqa: E402, F401

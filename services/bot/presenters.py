@@ -79,7 +79,7 @@ def show_history(history: PointsHistory, arguments: dict[str, Any]) -> Rendered:
         title="Your latest points",
         text="\n".join(lines),
         footer=f"Page {page} · What you can spend now: /points",
-        buttons=_leafing("history", "", arguments, history.next_cursor),
+        buttons=leafing("history", "", arguments, history.next_cursor),
     )
     return Rendered(card, short=SENT_DIRECTLY, next_cursor=history.next_cursor)
 
@@ -115,7 +115,7 @@ def show_leaderboard(board: Leaderboard, arguments: dict[str, Any]) -> Rendered:
         text="\n".join(lines),
         footer=f"Page {page} · {board.total:,} {'member' if board.total == 1 else 'members'}{more}",
         colour=GOLD,
-        buttons=_leafing("leaderboard", board.period, arguments, board.next_cursor),
+        buttons=leafing("leaderboard", board.period, arguments, board.next_cursor),
     )
     return Rendered(card, next_cursor=board.next_cursor)
 
@@ -187,7 +187,7 @@ def _days(number: int) -> str:
     return f"{number:,} {'day' if number == 1 else 'days'}"
 
 
-def _leafing(kind: str, argument: str, arguments: dict[str, Any], next_cursor: str | None) -> list[Button]:
+def leafing(kind: str, argument: str, arguments: dict[str, Any], next_cursor: str | None) -> list[Button]:
     """Buttons to the pages on either side; none for a list of one page."""
     page, listing = int(arguments.get("page", 1)), str(arguments.get("listing", ""))
     if page == 1 and next_cursor is None:

@@ -6,13 +6,14 @@ as ids of somebody who was forgotten: the Discord id cannot be read from them, b
 
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from fleet import forgetting
 from fleet.exporting import Section
 from services.bot.models import ForgottenPerson, MessageDay, PendingAnswer, ReactionHour, SeenPerson
+from services.bot.notice_models import ClosedDoor, Contact, HandedInPicture, Notice
 from services.bot.people import FORGETTING
 
 _MINE = "discord_id IN (SELECT discord_id FROM people WHERE member_id = ANY(:ids))"
@@ -30,10 +31,25 @@ SECTIONS: tuple[Section, ...] = (
         "SELECT message_id::text AS key, kind, type, presenter, arguments, channel_id, message_ref, asked_at"  # noqa: S608
         f" FROM pending_answers WHERE {_MINE}",
     ),
+    Section(
+        "contacts",
+        "SELECT member_id::text AS key, discord_id, new_activities, reward_updates, leaderboard_changes, time_zone, locale"
+        " FROM contacts WHERE member_id = ANY(:ids)",
+    ),
+    Section("closed_doors", f"SELECT discord_id AS key, since, tried_at FROM closed_doors WHERE {_MINE}"),  # noqa: S608
+    Section(
+        "notices",
+        "SELECT id::text AS key, kind, data, state, reason, created_at, expires_at FROM notices"
+        " WHERE member_id = ANY(:ids) OR recipient IN (SELECT 'member:' || id FROM unnest(:ids) AS id)",
+    ),
+    Section(
+        "handed_in_pictures",
+        "SELECT reference AS key, reference, filename, created_at FROM handed_in_pictures WHERE member_id = ANY(:ids)",
+    ),
 )
 
 # Whose rows carry the Discord id.
-_BY_DISCORD_ID = (MessageDay, ReactionHour, PendingAnswer, SeenPerson)
+_BY_DISCORD_ID = (MessageDay, ReactionHour, PendingAnswer, ClosedDoor, SeenPerson)
 
 
 def forget(session: Session, member_ids: list[UUID]) -> int:
@@ -44,13 +60,22 @@ def forget(session: Session, member_ids: list[UUID]) -> int:
     session.execute(select(func.pg_advisory_xact_lock(FORGETTING)))
     tombstones = insert(ForgottenPerson).values([{"member_id": member_id} for member_id in member_ids])
     session.execute(tombstones.on_conflict_do_nothing())
+    quietly = {"synchronize_session": False}
     found = session.scalars(select(SeenPerson.discord_id).where(SeenPerson.member_id.in_(member_ids)))
-    discord_ids = list(found)
+    told = session.scalars(select(Contact.discord_id).where(Contact.member_id.in_(member_ids)))
+    discord_ids = sorted({*found, *(discord_id for discord_id in told if discord_id)})
+    recipients = [f"member:{member_id}" for member_id in member_ids] + [f"discord:{each}" for each in discord_ids]
+    rows = 0
+    for statement in (
+        delete(Notice).where(or_(Notice.member_id.in_(member_ids), Notice.recipient.in_(recipients))),
+        delete(Contact).where(Contact.member_id.in_(member_ids)),
+        delete(HandedInPicture).where(HandedInPicture.member_id.in_(member_ids)),
+    ):
+        rows += session.execute(statement, execution_options=quietly).rowcount  # type: ignore[attr-defined]
     if not discord_ids:
-        return 0
+        return rows
     asked = select(PendingAnswer.message_id).where(PendingAnswer.discord_id.in_(discord_ids))
     forgetting.refuse_answers(session, list(session.scalars(asked)))
-    rows = 0
     for table in _BY_DISCORD_ID:
         gone = delete(table).where(table.discord_id.in_(discord_ids)).execution_options(synchronize_session=False)
         rows += session.execute(gone).rowcount  # type: ignore[attr-defined]

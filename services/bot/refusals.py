@@ -51,6 +51,11 @@ def refused(problem: dict[str, Any]) -> Card:
         return not_answering()
     title = str(problem.get("title") or "That is not possible")
     detail = str(problem.get("detail") or "")
+    if isinstance(errors := problem.get("errors"), list) and errors:
+        # Pointers are for programs; what is wrong is for people.
+        title = "Something is missing or not quite right"
+        lines = [plain(str(error.get("detail", "")), 300) for error in errors if isinstance(error, dict)]
+        return Card(title=title, text="\n".join(line for line in lines if line), colour=AMBER)
     return Card(title=plain(title), text="" if detail == title else plain(detail, 1000), colour=AMBER)
 
 

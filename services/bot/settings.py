@@ -7,6 +7,15 @@ from fleet.settings import SettingsError, setting
 
 
 @dataclass(frozen=True)
+class NoticeSettings:
+    """What people are told by themselves (the worker, `python -m fleet.worker bot`)."""
+
+    award_from: int = setting(
+        "BOT_AWARD_NOTICE_FROM", default=50, help="an award of at least so many points is told by direct message"
+    )
+
+
+@dataclass(frozen=True)
 class PeopleSettings:
     """Both processes of the bot: what ids and hashes of people are made with."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import nextcord
 
 from services.bot import people
-from services.bot.calls import SlashCall, person_of
+from services.bot.calls import SlashCall, attachment_of, person_of
 from services.bot.commands import Command, Option
 from services.bot.off_loop import transact
 from services.bot.people import Person
@@ -15,7 +15,15 @@ from services.bot.refusals import Usage
 
 Start = Callable[[nextcord.Interaction[Any], Command, dict[str, Any]], Awaitable[None]]
 
-_ANNOTATIONS: dict[str, Any] = {"text": str, "choice": str, "member": nextcord.Member}
+_ANNOTATIONS: dict[str, Any] = {
+    "text": str,
+    "choice": str,
+    "link": str,
+    "member": nextcord.Member,
+    "file": nextcord.Attachment,
+    "channel": nextcord.TextChannel,
+    "role": nextcord.Role,
+}
 
 
 def slash_command(command: Command, start: Start) -> nextcord.SlashApplicationCommand:
@@ -51,13 +59,22 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 async def slash_options(call: SlashCall, command: Command, given: dict[str, Any]) -> dict[str, Any]:
-    """The options as commands take them: a member is a Person. Raises Usage."""
+    """The options as commands take them: a member is a Person, a file an Attachment, a place its id. Raises Usage."""
     found: dict[str, Any] = {}
     for option in command.options:
         if option.name in given:
-            value = given[option.name]
-            found[option.name] = await _person(value) if option.kind == "member" else value
+            found[option.name] = await _value(option, given[option.name])
     return found
+
+
+async def _value(option: Option, value: Any) -> Any:
+    if option.kind == "member":
+        return await _person(value)
+    if option.kind == "file":
+        return attachment_of(value)
+    if option.kind in ("channel", "role"):
+        return str(value.id)
+    return value
 
 
 async def _person(chosen: Any) -> Person:
@@ -80,4 +97,5 @@ async def roll_out(client: nextcord.Client, commands: list[nextcord.SlashApplica
     for raw in registered:
         if registered_command := by_name.get(raw["name"]):
             registered_command.parse_discord_response(client._connection, raw)
-            client.add_application_command(registered_command, use_rollout=True)
+            # What was there under the same name may be an older form of it.
+            client.add_application_command(registered_command, overwrite=True, use_rollout=True)

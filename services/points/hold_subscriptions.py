@@ -1,4 +1,4 @@
-"""What rewards asks of points: hold, capture, release, refund. The outcome of each is an event."""
+"""What rewards asks of points: hold, capture, release, refund, each with an event as its outcome; and what is held."""
 
 from sqlalchemy.orm import Session
 
@@ -31,3 +31,21 @@ def release_hold(session: Session, command: Envelope[points.ReleaseHold]) -> Non
 def refund(session: Session, command: Envelope[points.Refund]) -> None:
     """Give back what was spent."""
     holds.refund(session, command.data.redemption_id, command.data.points, command.data.reason)
+
+
+@subscriptions.handles(points.GetHolds)
+def get_holds(session: Session, question: Envelope[points.GetHolds]) -> points.Holds:
+    """A page of holds, for the comparison with redemptions."""
+    found, more = holds.listed(session, question.data.after, question.data.limit)
+    items = [
+        points.HoldEntry(
+            redemption_id=hold.redemption_id,
+            member_id=hold.member_id,
+            state=hold.state,  # type: ignore[arg-type]
+            points=hold.points,
+            refunded_points=hold.refunded_points,
+            changed_at=hold.changed_at,
+        )
+        for hold in found
+    ]
+    return points.Holds(items, more)

@@ -100,6 +100,16 @@ def refund(session: Session, redemption_id: UUID, points: int, reason: str) -> H
     return _tell(session, hold, balance)
 
 
+def listed(session: Session, after: UUID | None, limit: int) -> tuple[list[Hold], bool]:
+    """Up to `limit` holds (at most 1,000) in the order of their redemptions' ids, and whether there are more."""
+    limit = max(1, min(limit, 1000))
+    statement = select(Hold).order_by(Hold.redemption_id).limit(limit + 1)
+    if after is not None:
+        statement = statement.where(Hold.redemption_id > after)
+    found = list(session.scalars(statement))
+    return found[:limit], len(found) > limit
+
+
 def _points(hold: Hold) -> int:
     return hold.points or 0
 

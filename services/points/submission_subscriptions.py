@@ -91,6 +91,7 @@ def _entry(row: Any) -> points.SubmissionEntry:
         submitted_at=found.submitted_at,
         decided_at=found.decided_at,
         note=found.note,
+        reference=found.reference,
     )
 
 

@@ -94,6 +94,8 @@ def get_activity_values(session: Session, _question: Envelope[points.GetActivity
                 points=activity.points,
                 rule=activities.rule_in_words(activity),
                 requires_approval=activity.requires_approval,
+                evidence=activity.evidence,
+                min_description=activity.min_description,
             )
             for activity in activities.active(session)
         ]

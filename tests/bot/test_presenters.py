@@ -108,7 +108,37 @@ ANSWERS |= {
 }
 
 
-@pytest.mark.parametrize("name", sorted(presenters.presenters))
+OUTCOMES = [
+    points.SubmissionOutcome(UUID(int=1), UUID(int=2), "x", name, status, HUGE, evidence)
+    for name in HOSTILE
+    for status, evidence in (
+        ("pending", "fetching"),
+        ("approved", "kept"),
+        ("rejected", "failed"),
+        ("withdrawn", "none"),
+    )
+]
+ENTRIES = [
+    points.SubmissionEntry(
+        *(UUID(int=1), UUID(int=2), name, "x", name, status, HUGE, name, name, "kept", name, AT),
+        decided_at=AT,
+        note=name,
+    )
+    for name in HOSTILE
+    for status in ("pending", "approved", "rejected")
+]
+ANSWERS |= {
+    "checkin": [points.CheckinOutcome(False, reason=name) for name in HOSTILE]
+    + [points.CheckinOutcome(True, "x", name, name, HUGE, HUGE) for name in HOSTILE],
+    "submitted": OUTCOMES,
+    "withdrawn": OUTCOMES,
+    "decided": OUTCOMES,
+    "submissions": [points.Submissions([], 0), points.Submissions(ENTRIES[:25], HUGE, "c" * 300)],
+}
+
+
+# A notice is shown by a button as it is told: its kinds are in test_notices.py.
+@pytest.mark.parametrize("name", sorted(set(presenters.presenters) - {"notice"}))
 @pytest.mark.parametrize("private", [True, False])
 def test_every_answer_keeps_to_the_limits(name, private):
     for answer in ANSWERS[name]:

@@ -11,9 +11,10 @@ from sqlalchemy import text
 
 from fleet import asking, database
 from fleet.contracts import bot
-from fleet.contracts.points import GetStanding
+from fleet.contracts.points import Attachment, GetStanding
+from fleet.contracts.users import ContactChanged, Notifications
 from fleet.messages import Envelope, Reply, envelope_for, new_id, now
-from services.bot import answers, earning, people, privacy
+from services.bot import answers, contacts, earning, notices, people, pictures, privacy
 from services.bot.answers import Door
 from services.bot.earning import Liked, Sightings
 from services.bot.people import Person, derived_id
@@ -91,6 +92,14 @@ def planted(bot_database):
     write(ASHA, BEN)
     with database.transaction() as session:
         people.joined(session, [ASHA.discord_id])
+    with database.transaction() as session:
+        member_id, wishes = derived_id(ASHA.discord_id), Notifications(True, True, True)
+        told = ContactChanged(member_id, "UTC", "en", wishes, wishes, discord_id=ASHA.discord_id)
+        contacts.remember(session, told, 1)
+        contacts.found_closed(session, ASHA.discord_id)
+        notices.add(session, new_id(), notices.to_member(member_id), "linked", {"account": ASHA.discord_id})
+        file = Attachment("https://cdn.example.org/planted.png", "planted.png", 9, "image/png")
+        pictures.keep(session, "discord:1", member_id, file)
     arrives(ask())
     ask(BEN, "ben-token", "argument of Ben")
     drained()
@@ -104,6 +113,10 @@ def test_every_row_of_the_person_is_shown_and_none_of_another(planted):
         "message_days": 1,
         "reaction_hours": 1,
         "pending_answers": 1,
+        "contacts": 1,
+        "closed_doors": 1,
+        "notices": 1,
+        "handed_in_pictures": 1,
     }
     assert (found["people"][0]["discord_id"], found["people"][0]["display_name"]) == (
         ASHA.discord_id,
@@ -128,6 +141,8 @@ def test_every_table_is_shown_or_it_is_said_why_not(bot_database):
         "outbox",
         "roster",  # keyed hashes of Discord's own member list, kept for everybody who is in the server
         "roster_state",
+        "guild_settings",  # of servers
+        "known_activities",
     }
     with database.transaction() as session:
         names = session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).all()
@@ -138,7 +153,7 @@ def test_every_table_is_shown_or_it_is_said_why_not(bot_database):
 def test_no_word_is_left_in_any_table(planted):
     before = database_text()
     assert [word for word in PLANTED if word not in before] == []
-    assert erase(planted, uuid.uuid4()) == 4
+    assert erase(planted, uuid.uuid4()) == 8
     found = database_text()
     assert [word for word in PLANTED if word in found] == []
     assert BEN.username in found

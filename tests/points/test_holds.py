@@ -357,3 +357,26 @@ def test_a_hold_goes_along_with_its_member(ada, member):
     assert (books(web), books(ada)) == ((60, 40, 0, 100), (0, 0, 0, 0))
     assert told("points_refunded")[0].subject == str(web)
     assert_books_balance()
+
+
+def test_rewards_reads_all_holds_page_by_page(ada):
+    """The reconciler's view: every state, in the order of ids, no hold twice and none left out."""
+    held, captured, refused, voided = place(ada, 10), place(ada, 20), place(ada, 1000), new_id()
+    capture(captured.redemption_id)
+    release(voided, ada)
+    pages, after, more = [], None, True
+    while more:
+        question = envelope_for(points.GetHolds(after, 3), source="rewards")
+        with transaction() as session:
+            answer = subscriptions.handlers[question.type](session, question)
+        assert len(answer.items) <= 3
+        pages += [(item.redemption_id, item.state, item.points) for item in answer.items]
+        after, more = answer.items[-1].redemption_id, answer.more
+    assert pages == sorted(pages)
+    assert {(id_, state) for id_, state, _points in pages} == {
+        (held.redemption_id, "held"),
+        (captured.redemption_id, "captured"),
+        (refused.redemption_id, "refused"),
+        (voided, "voided"),
+    }
+    assert {state: worth for _id, state, worth in pages}["voided"] is None

@@ -4,18 +4,20 @@ from collections.abc import Coroutine
 from typing import Any
 
 from services.bot.client import PropelClient
-from services.bot.cogs import general, leaderboard, link, points  # noqa: F401  they declare their commands on import
+from services.bot.cogs import general, leaderboard, link, points, setup, submissions  # noqa: F401  they declare their commands on import
 from services.bot.cogs.activity import Activity
+from services.bot.cogs.approvals import Approvals
 from services.bot.cogs.arrivals import Arrivals
 from services.bot.cogs.leafing import Leafing
 from services.bot.cogs.link import LinkButtons
+from services.bot.cogs.notice_buttons import NoticeButtons
 from services.bot.cogs.roll_call import RollCall
 from services.bot.cogs.typed import Typed
 
 
 def add_all(client: PropelClient) -> None:
     """Let every listener listen."""
-    for cog in (Activity, Arrivals, Leafing, LinkButtons, RollCall, Typed):
+    for cog in (Activity, Approvals, Arrivals, Leafing, LinkButtons, NoticeButtons, RollCall, Typed):
         client.add_cog(cog(client))
 
 
@@ -25,4 +27,5 @@ def tasks(client: PropelClient) -> list[Coroutine[Any, Any, None]]:
     assert isinstance(arrivals, Arrivals)
     roll_call = client.get_cog("RollCall")
     assert isinstance(roll_call, RollCall)
-    return [arrivals.welcome_all(), roll_call.call_rolls(), roll_call.keep()]
+    keep_current = submissions.keep_commands_current(client)
+    return [arrivals.welcome_all(), keep_current, roll_call.call_rolls(), roll_call.keep()]

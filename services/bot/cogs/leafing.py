@@ -6,7 +6,7 @@ from uuid import UUID
 import nextcord
 from nextcord.ext import commands
 
-from fleet.contracts.points import GetHistory, GetLeaderboard
+from fleet.contracts.points import GetHistory, GetLeaderboard, GetSubmissions
 from services.bot import answers
 from services.bot.calls import ClickCall, apologise, fresh_listing
 from services.bot.client import PropelClient
@@ -23,6 +23,8 @@ def question_of(kind: str, argument: str, member_id: UUID, cursor: str | None) -
         return GetLeaderboard(member_id=member_id, period=period, cursor=cursor)
     if kind == "history":
         return GetHistory(member_id=member_id, cursor=cursor)
+    if kind == "submissions":
+        return GetSubmissions(member_id=member_id, cursor=cursor)
     raise LookupError(kind)
 
 

@@ -6,10 +6,10 @@ import nextcord
 from nextcord.ext import commands
 
 from services.bot import people
-from services.bot.calls import TypedCall, apologise, carry_out, person_of
+from services.bot.calls import TypedCall, apologise, attachment_of, carry_out, person_of
 from services.bot.client import PropelClient
 from services.bot.cogs.activity import written_by_person
-from services.bot.commands import Command, called, mentioned_id, typed_options
+from services.bot.commands import Command, called, mentioned_id, place_id, typed_options
 from services.bot.off_loop import transact
 from services.bot.people import Person
 from services.bot.refusals import Usage
@@ -43,6 +43,13 @@ class Typed(commands.Cog):
         for option in command.options:
             if option.kind == "member" and option.name in given:
                 given[option.name] = await self._person(message, given[option.name])
+            elif option.kind in ("channel", "role") and option.name in given:
+                given[option.name] = place_id(given[option.name])
+            elif option.kind == "file":
+                if message.attachments:
+                    given[option.name] = attachment_of(message.attachments[0])
+                elif option.required:
+                    raise Usage(f"Attach the {option.name} to the same message. {option.description.capitalize()}.")
         return given
 
     async def _person(self, message: nextcord.Message, words: str) -> Person:

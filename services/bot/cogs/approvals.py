@@ -1,0 +1,159 @@
+"""The buttons of cards in the staff channel, and the forms they open.
+
+Ids carry what is decided, so they work after any restart. Who pressed is the actor; whether they may is decided by the
+service that executes, to which the bot vouches for the staff role of the server. Pressing twice, or two at once, decides
+once: the first decision is taken, every other is told what it was.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import nextcord
+from nextcord.ext import commands
+from nextcord.webhook.async_ import async_context
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fleet.contracts.points import DecideSubmission
+from services.bot import guilds
+from services.bot.calls import ClickCall, apologise
+from services.bot.client import PropelClient
+from services.bot.notice_models import Notice
+from services.bot.off_loop import transact
+from services.bot.refusals import Usage
+from services.bot.staff_cards import APPROVE, OTHER, REJECT, SUBMISSION, button_id
+
+PREFIX = f"{SUBMISSION}:"
+MOST_POINTS, LONGEST_NOTE = 2000, 1000
+_MODAL = 9
+_SHORT, _PARAGRAPH = 1, 2
+
+
+def form(custom_id: str, title: str, *inputs: dict[str, Any]) -> dict[str, Any]:
+    """A modal as Discord takes it."""
+    rows = [{"type": 1, "components": [{"type": 4, **one}]} for one in inputs]
+    return {"custom_id": custom_id, "title": title, "components": rows}
+
+
+def reject_form(submission_id: UUID) -> dict[str, Any]:
+    """Asks why."""
+    reason = {
+        "custom_id": "note",
+        "style": _PARAGRAPH,
+        "label": "Why? The member reads this.",
+        "required": True,
+        "max_length": LONGEST_NOTE,
+    }
+    return form(button_id(SUBMISSION, REJECT, submission_id), "Reject this submission", reason)
+
+
+def points_form(submission_id: UUID, promised: int) -> dict[str, Any]:
+    """Asks how many points it is worth; what the rule promised stands there already."""
+    amount = {
+        "custom_id": "points",
+        "style": _SHORT,
+        "label": f"Points (0 to {MOST_POINTS})",
+        "required": True,
+        "max_length": 4,
+        "value": str(min(max(promised, 0), MOST_POINTS)),
+    }
+    note = {
+        "custom_id": "note",
+        "style": _PARAGRAPH,
+        "label": "A word to the member",
+        "required": False,
+        "max_length": LONGEST_NOTE,
+    }
+    return form(button_id(SUBMISSION, OTHER, submission_id), "Approve with other points", amount, note)
+
+
+def parse(custom_id: str) -> tuple[str, UUID]:
+    """Action and submission of a button's or form's id. Raises Usage for one that is not ours (any more)."""
+    try:
+        _, action, subject = custom_id.split(":", 2)
+        return action, UUID(subject)
+    except ValueError as error:
+        raise Usage("This button is not known any more.") from error
+
+
+def filled_in(data: Any) -> dict[str, str]:
+    """The fields of a submitted form by their ids."""
+    found: dict[str, str] = {}
+    for row in data.get("components", []):
+        for one in row.get("components") or [row.get("component") or {}]:
+            if one.get("custom_id"):
+                found[one["custom_id"]] = str(one.get("value") or "")
+    return found
+
+
+def amount_of(text: str) -> int:
+    """The points somebody typed. Raises Usage."""
+    cleaned = text.strip().removeprefix("+").replace(",", "")
+    if not (cleaned.isascii() and cleaned.isdecimal()) or int(cleaned) > MOST_POINTS:
+        raise Usage(
+            f"Points are a whole number from 0 to {MOST_POINTS:,}. Nothing was decided: press the button again."
+        )
+    return int(cleaned)
+
+
+class Approvals(commands.Cog):
+    """Takes presses of Approve, Reject and Other points, and the forms that follow."""
+
+    def __init__(self, client: PropelClient) -> None:
+        self.client = client
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: nextcord.Interaction[Any]) -> None:
+        """Take what is ours."""
+        data: Any = interaction.data or {}
+        if not str(data.get("custom_id", "")).startswith(PREFIX):
+            return
+        call = ClickCall(self.client, interaction)
+        try:
+            action, submission_id = parse(str(data["custom_id"]))
+            if interaction.type is nextcord.InteractionType.modal_submit:
+                await self._submitted(call, action, submission_id, filled_in(data))
+            elif action == REJECT:
+                await self._open(interaction, reject_form(submission_id))
+            elif action == OTHER:
+                await self._open(interaction, points_form(submission_id, await transact(_promised, submission_id)))
+            elif action == APPROVE:
+                await self._decide(call, submission_id, "approve")
+        except Exception as error:
+            await apologise(call, error)
+
+    async def _submitted(self, call: ClickCall, action: str, submission_id: UUID, fields: dict[str, str]) -> None:
+        note = fields.get("note", "").strip() or None
+        if action == REJECT:
+            if note is None:
+                raise Usage("Say why, so that the member can do better. Nothing was decided: press the button again.")
+            await self._decide(call, submission_id, "reject", note=note)
+        else:
+            await self._decide(call, submission_id, "approve", points=amount_of(fields.get("points", "")), note=note)
+
+    async def _decide(
+        self, call: ClickCall, submission_id: UUID, decision: Any, *, points: int | None = None, note: str | None = None
+    ) -> None:
+        def build(session: Session, me: UUID) -> DecideSubmission:
+            return DecideSubmission(
+                submission_id=submission_id,
+                decision=decision,
+                actor_member_id=me,
+                points=points,
+                note=note,
+                staff_attested=guilds.attests(session, call.seat.guild_id, call.seat.role_ids),
+            )
+
+        await call.ask(build, "decided")
+
+    async def _open(self, interaction: nextcord.Interaction[Any], modal: dict[str, Any]) -> None:
+        # nextcord's own forms live in memory until they are sent back; ours are found by their id.
+        session = getattr(self.client.http, "_HTTPClient__session")  # noqa: B009 its one connection, under a private name
+        await async_context.get().create_interaction_response(
+            interaction.id, interaction.token, session=session, type=_MODAL, data=modal
+        )
+
+
+def _promised(session: Session, submission_id: UUID) -> int:
+    data = session.scalar(select(Notice.data).where(Notice.event_id == submission_id, Notice.kind == "submission_card"))
+    return int((data or {}).get("points", 0))
