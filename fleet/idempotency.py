@@ -8,6 +8,7 @@ key too, so it may be tried again.
 import hashlib
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import orjson
 from flask import Response, g, request
@@ -58,22 +59,57 @@ def once(
     if key is None:
         body, status = make()
         return _response(orjson.dumps(body), status)
-    scope = f"{g.caller.member_id} {request.method} {request.path.rstrip('/')}"
-    fingerprint = hashlib.sha256(request.get_data()).digest()
-    row = insert(keys).values(scope=scope, key=key, request_hash=fingerprint)
-    taken = session.scalar(row.on_conflict_do_nothing().returning(keys.c.key))
-    where = (keys.c.scope == scope) & (keys.c.key == key)
-    if taken is None:
-        first = session.execute(select(keys).where(where)).one()
-        if first.request_hash != fingerprint:
-            raise KeyReused("Send a new key with a new request, or the same body with the same key.")
+    first = _take(session, key)
+    if first is not None:
         repeated = _response(first.body, repeat_status or first.status)
         repeated.headers["Idempotent-Replayed"] = "true"
         return repeated
     body, status = make()
     stored = orjson.dumps(body)
-    session.execute(update(keys).where(where).values(status=status, body=stored))
+    _fill(session, key, stored, status)
     return _response(stored, status)
+
+
+def named(session: Session, make: Callable[[], UUID]) -> tuple[UUID, bool]:
+    """The row that `make` makes, or, for a key that was used before, the row that it named then; and whether it was.
+
+    For what another service has to answer: the key commits with the row, and the caller of this is answered, now and at
+    every repetition, from the row's present state. Raises KeyReused.
+    """
+    key = presented()
+    if key is None:
+        return make(), False
+    first = _take(session, key)
+    if first is not None:
+        return UUID(bytes=bytes(first.body)), True
+    row_id = make()
+    _fill(session, key, row_id.bytes, 202)
+    return row_id, False
+
+
+def _where(key: str) -> Any:
+    return (keys.c.scope == _scope()) & (keys.c.key == key)
+
+
+def _scope() -> str:
+    """Keys belong to the caller and the route."""
+    return f"{g.caller.member_id} {request.method} {request.path.rstrip('/')}"
+
+
+def _take(session: Session, key: str) -> Any:
+    """None when the key is new and now taken, else the row of its first use; waits for one that is under way."""
+    fingerprint = hashlib.sha256(request.get_data()).digest()
+    row = insert(keys).values(scope=_scope(), key=key, request_hash=fingerprint)
+    if session.scalar(row.on_conflict_do_nothing().returning(keys.c.key)) is not None:
+        return None
+    first = session.execute(select(keys).where(_where(key))).one()
+    if first.request_hash != fingerprint:
+        raise KeyReused("Send a new key with a new request, or the same body with the same key.")
+    return first
+
+
+def _fill(session: Session, key: str, body: bytes, status: int) -> None:
+    session.execute(update(keys).where(_where(key)).values(status=status, body=body))
 
 
 def _response(body: bytes, status: int) -> Response:

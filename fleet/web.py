@@ -81,9 +81,9 @@ def operation(
                     auth.require_approved()
                 auth.require_role(*who)
             if query is not None:
-                arguments["query"] = _load(query, _parameters())
+                arguments["query"] = load(query, _parameters())
             if body is not None:
-                arguments["body"] = _load(body, read_json())
+                arguments["body"] = load(body, read_json())
             return view(**arguments)
 
         guarded.operation = declared  # type: ignore[attr-defined]
@@ -153,7 +153,8 @@ class PageQuery(Schema):
     cursor = marshmallow.fields.String(load_default=None)
 
 
-def _load(schema: type[marshmallow.Schema], data: Any) -> Any:
+def load(schema: type[marshmallow.Schema], data: Any) -> Any:
+    """What `schema` makes of `data`; InvalidFields names everything that is wrong by pointer."""
     try:
         return schema().load(data)
     except marshmallow.ValidationError as error:

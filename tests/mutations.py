@@ -100,8 +100,8 @@ MUTATIONS = [
     Mutation(
         "idempotency key",
         "fleet/idempotency.py",
-        "    if taken is None:",
-        "    if taken is None and session.info.get('never'):",
+        "    if first is not None:\n        repeated",
+        "    if first is not None and session.info.get('never'):\n        repeated",
         test("tests/points/test_api.py"),
     ),
     Mutation(

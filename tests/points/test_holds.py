@@ -345,4 +345,4 @@ def test_rewards_reads_all_holds_page_by_page(ada):
         (refused.redemption_id, "refused"),
         (voided, "voided"),
     }
-    assert dict((state, worth) for _id, state, worth in pages)["voided"] is None
+    assert {state: worth for _id, state, worth in pages}["voided"] is None
