@@ -141,15 +141,15 @@ def _set(session: Session, incentive: Incentive, values: dict[str, Any], *, supp
         setattr(incentive, name, value)
     incentive.name_key = key_of(incentive.name)
     incentive.supplied = supplied
+    # Read before the flush: after a failed one the row cannot be read any more.
+    name = incentive.name
     try:
         session.add(incentive)
         session.flush()
     except IntegrityError as error:
         if "uq_incentives_active_name" not in str(error.orig):
             raise
-        raise NameTaken(
-            f"A reward called {incentive.name!r} is in the shop. Retire it, or choose another name."
-        ) from error
+        raise NameTaken(f"A reward called {name!r} is in the shop. Retire it, or choose another name.") from error
 
 
 def _keep(

@@ -12,8 +12,7 @@ from services.rewards.models import Base
 class Member(Base):
     """What rewards knows of a member, each part with the version of the newest event that was applied to it.
 
-    The profile and the contact are users' words, `available` and `lifetime` points'. The row is also the lock at which a
-    request and a merge meet: requests share it (FOR KEY SHARE), merges own it.
+    The profile and the contact are users' words, `available` and `lifetime` points'.
     """
 
     __tablename__ = "members"

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from fleet.messages import now
 from services.rewards import members
-from services.rewards.member_models import Alias, Link, Member, WaitingLinkChange
+from services.rewards.member_models import Alias, Link, WaitingLinkChange
 
 MOVED: tuple[str, ...] = (
     "UPDATE redemptions SET member_id = :new WHERE member_id = :old",
@@ -44,7 +44,8 @@ def change_link(session: Session, discord_born_id: UUID, version: int, member_id
     session.execute(waiting.on_conflict_do_nothing())
     due = _due(session, link)
     if due:
-        _lock(session, [discord_born_id, *(each.member_id for each in due if each.member_id)])
+        concerned = {discord_born_id, *(each.member_id for each in due if each.member_id)}
+        members.lock_alone(session, [*concerned.union(members.resolve(session, each) for each in concerned)])
     for each in due:
         if each.member_id is None:
             session.execute(delete(Alias).where(Alias.old_id == discord_born_id))
@@ -64,15 +65,6 @@ def _due(session: Session, link: Link) -> list[WaitingLinkChange]:
             break
         found.append(change)
     return found
-
-
-def _lock(session: Session, member_ids: list[UUID]) -> None:
-    """Lock the rows of all members concerned, in the order of ids, against requests and projections alike."""
-    concerned = sorted({*member_ids, *(members.resolve(session, member_id) for member_id in member_ids)})
-    for member_id in concerned:
-        members.know(session, member_id)
-    locked = select(Member.id).where(Member.id.in_(concerned)).order_by(Member.id).with_for_update()
-    session.execute(locked).all()
 
 
 def _merge(session: Session, old_id: UUID, new_id: UUID) -> None:
