@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from fleet import logs
 from fleet.contracts.points import (
     ActivityLogged,
     BalanceJoined,
@@ -18,8 +19,11 @@ from fleet.contracts.points import (
     PointsRefunded,
 )
 from fleet.messages import Envelope
+from fleet.problems import NotFound
 from services.rewards import redemptions, unlocks
 from services.rewards.heard import subscriptions
+
+log = logs.get(__name__)
 
 
 def _balance(event: Envelope[Any]) -> unlocks.Heard:
@@ -47,7 +51,11 @@ def on_activities_logged(session: Session, events: list[Envelope[ActivityLogged]
 def on_hold(session: Session, event: Envelope[Any]) -> None:
     """Points said what became of a redemption's hold."""
     unlocks.keep(session, [_balance(event)])
-    redemptions.advance(session, event.data.redemption_id, event.data, redemptions.POINTS)
+    try:
+        redemptions.advance(session, event.data.redemption_id, event.data, redemptions.POINTS)
+    except NotFound:
+        # Nothing is held before its redemption was committed: this database was set back. The reconciler mends it.
+        log.error("redemption_not_known", redemption_id=str(event.data.redemption_id), word=event.type)
 
 
 for _word in (PointsHeld, HoldRefused, HoldCaptured, HoldReleased, PointsRefunded):
