@@ -12,7 +12,13 @@ from fleet.messages import new_id
 from services.rewards import decisions, letters, redemptions, refunds
 from services.rewards.redemptions import SYSTEM
 from services.rewards.saga import Wish
-from tests.rewards.conftest import BOSS, mails
+from tests.rewards import conftest
+from tests.rewards.conftest import BOSS
+
+
+def mails():
+    """What was queued about redemptions; the points of these tests unlock things, too."""
+    return [letter for letter in conftest.mails() if "now afford" not in letter.subject]
 
 
 @pytest.fixture
@@ -118,7 +124,9 @@ def test_names_that_would_break_a_letter_do_not(incentive, pending, reader):
     assert "\n" not in letter.subject
     assert "$points & <script>" in letter.text_body
     with transaction() as session:
-        html = session.execute(text("SELECT html_body FROM mail_queue")).scalar_one()
+        html = session.execute(
+            text("SELECT html_body FROM mail_queue WHERE subject NOT LIKE '%now afford%'")
+        ).scalar_one()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 
