@@ -52,7 +52,8 @@ def once(
 ) -> Response:
     """Answer with what `make` returns (body, status), or, for a key that was used before, with what it returned then.
 
-    Keys belong to the caller and the route. `repeat_status` replaces the status of a repeated answer where the contract
+    Keys belong to the caller and to the route with its arguments: however its path was spelled (a slash at the end, the
+    case of an id), it is the same route. `repeat_status` replaces the status of a repeated answer where the contract
     of the route says so. Raises KeyReused when the body differs from the one the key came with first.
     """
     key = presented()
@@ -93,7 +94,7 @@ def _where(key: str) -> Any:
 
 def _scope() -> str:
     """Keys belong to the caller and the route."""
-    return f"{g.caller.member_id} {request.method} {request.path.rstrip('/')}"
+    return f"{g.caller.member_id} {request.method} {_route()}"
 
 
 def _take(session: Session, key: str) -> Any:
@@ -110,6 +111,14 @@ def _take(session: Session, key: str) -> Any:
 
 def _fill(session: Session, key: str, body: bytes, status: int) -> None:
     session.execute(update(keys).where(_where(key)).values(status=status, body=body))
+
+
+def _route() -> str:
+    """The path of this request in its one form: the route's rule with the arguments as they were read."""
+    assert request.url_rule is not None
+    built = request.url_rule.build(request.view_args or {}, append_unknown=False)
+    assert built is not None
+    return built[1].rstrip("/")
 
 
 def _response(body: bytes, status: int) -> Response:

@@ -10,7 +10,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from sqlalchemy import Column, DateTime, Integer, LargeBinary, Table, Text, select, text
+from sqlalchemy import Column, DateTime, Integer, LargeBinary, Table, Text, delete, select, text, update
 from sqlalchemy.orm import Session
 
 from fleet.database import metadata
@@ -55,6 +55,19 @@ def take(session: Session, rate: Rate, key: str) -> int:
     return wait(session, rate, key) or 1
 
 
+def give_back(session: Session, rate: Rate, key: str) -> None:
+    """Take back a hit that was counted in this transaction, because it turned out not to be one.
+
+    Who counts first and gives back afterwards holds the key's row meanwhile, so that of many at once no more are looked
+    at than the rate allows.
+    """
+    session.execute(
+        update(rate_windows)
+        .where(rate_windows.c.rate == rate.name, rate_windows.c.key == _hash(key), rate_windows.c.used > 0)
+        .values(used=rate_windows.c.used - 1)
+    )
+
+
 def wait(session: Session, rate: Rate, key: str) -> int:
     """The whole seconds until `key` may hit again, 0 when it may now; counts nothing."""
     left = (
@@ -72,6 +85,11 @@ def refuse(seconds: int, words: str) -> None:
     """Raise TooManyRequests when there are seconds to wait."""
     if seconds:
         raise TooManyRequests(words, seconds)
+
+
+def forget(session: Session, keys: list[str]) -> None:
+    """Forget what was counted for these keys, in every rate."""
+    session.execute(delete(rate_windows).where(rate_windows.c.key.in_([_hash(key) for key in keys])))
 
 
 def sweep(session: Session) -> int:

@@ -146,6 +146,14 @@ class Instant(marshmallow.fields.AwareDateTime):
         return None if value is None else value.isoformat().replace("+00:00", "Z")
 
 
+class Derived(marshmallow.fields.Function):
+    """What `how` makes of the object, described by `kind`: `Derived(fields.Boolean(), lambda m: m.at is not None)`."""
+
+    def __init__(self, kind: marshmallow.fields.Field, how: Callable[[Any], Any]) -> None:
+        super().__init__(how)
+        self.kind = kind
+
+
 class PageQuery(Schema):
     """The parameters of every list."""
 
@@ -193,7 +201,12 @@ def _refuse_constant(name: str) -> Any:
 
 
 def read_json() -> Any:
-    """The JSON body of the request; Unreadable for what is not JSON, is too deep, too large, or holds what cannot be kept."""
+    """The JSON body of the request; Unreadable for what is not JSON, is too deep, too large, or holds what cannot be kept.
+
+    No body at all, and no word on what it would be, is an object without fields: many a route has only optional ones.
+    """
+    if not request.content_type and not request.get_data():
+        return {}
     if request.mimetype != "application/json":
         problem = Unreadable("Send the body as application/json.")
         problem.status, problem.slug = 415, "unsupported-media-type"

@@ -82,7 +82,8 @@ class Call:
         self.desk.expect_answers()
 
     def _ask(self, session: Session, build: Build, presenter: str, arguments: dict[str, Any]) -> None:
-        member_id = people.see(session, [self.person], in_guild=self.in_guild)[self.person.discord_id]
+        mine = self.person.discord_id
+        member_id = people.see(session, [self.person], in_guild=self.in_guild, by_command=[mine])[mine]
         message = build(session, member_id)
         answers.expect(session, message, subject=member_id, presenter=presenter, arguments=arguments, door=self.door())
 
@@ -150,6 +151,17 @@ class TypedCall(Call):
 
     async def answer(self, rendered: Rendered) -> None:
         await tell(self.desk.delivery, self.door(), rendered)
+
+    async def take_down(self) -> bool:
+        """Delete the caller's message; False when the bot may not, or Discord does not take it."""
+        try:
+            await self._message.delete()
+        except nextcord.NotFound:
+            return True
+        except (nextcord.HTTPException, aiohttp.ClientError, OSError) as error:
+            log.warning("message_not_deleted", correlation=self.correlation, error=type(error).__name__)
+            return False
+        return True
 
 
 async def carry_out(call: Call, command: Command, options: dict[str, Any]) -> None:

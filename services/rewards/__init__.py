@@ -5,7 +5,7 @@ points to hold, capture, release or refund them, and waits for what points says.
 life of a redemption as one pure function), then
   what there is      catalog, catalog_admin, shop
   what is wanted     redemptions (every step goes through it), decisions, refunds, listings, statistics
-  who wants it       members, merging, unlocks, letters, awaited
+  who wants it       members, merging, unlocks, letters, awaited, privacy
   what never sleeps  sweeper, reconciler
   whether it is right verify
 Publishes rewards.* events; hears users and points; executes the commands and answers the questions of the bot

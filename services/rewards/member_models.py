@@ -1,4 +1,4 @@
-"""Tables of the people behind redemptions: projections of what users and points say, links, unlocks."""
+"""Tables of the people behind redemptions: projections of what users and points say, aliases, unlocks."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,7 +6,11 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from fleet.links import links, waiting_link_changes
 from services.rewards.models import Base
+
+links.to_metadata(Base.metadata)
+waiting_link_changes.to_metadata(Base.metadata)
 
 
 class Member(Base):
@@ -38,29 +42,6 @@ class Alias(Base):
 
     old_id: Mapped[UUID] = mapped_column(primary_key=True)
     member_id: Mapped[UUID]
-
-
-class Link(Base):
-    """How many changes of a Discord-born member's link have been applied; locked while the next one is."""
-
-    __tablename__ = "links"
-
-    discord_born_id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int]
-
-
-class WaitingLinkChange(Base):
-    """A change of a link that arrived before one of its predecessors: applied as soon as that has come.
-
-    `member_id` is the web member it is linked to from then on; null: to none.
-    """
-
-    __tablename__ = "waiting_link_changes"
-
-    discord_born_id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int] = mapped_column(primary_key=True)
-    member_id: Mapped[UUID | None]
-    arrived_at: Mapped[datetime]
 
 
 class Unlock(Base):

@@ -16,6 +16,9 @@ from fleet.contracts.users import ContactChanged, UserUpdated
 from fleet.problems import Forbidden, Problem
 from services.rewards.member_models import Alias, Member
 
+# Beyond any version that users gives a member.
+FORGOTTEN = 2**62
+
 
 class Suspended(Problem):
     """A suspended member earns nothing and spends nothing."""
@@ -87,6 +90,12 @@ def apply_contact(session: Session, contact: ContactChanged, version: int) -> No
             contact_version=version,
         )
     )
+
+
+def is_forgotten(session: Session, member_id: UUID) -> bool:
+    """True when the person behind this id was erased: what they had goes on, but no word is kept of it any more."""
+    gone = select(Member.id).where(Member.id == member_id, Member.profile_version == FORGOTTEN)
+    return session.scalar(gone) is not None
 
 
 def refuse_suspended(session: Session, member_id: UUID) -> None:

@@ -5,19 +5,19 @@ the Discord-born member begins anew with nothing, and what they had stays.
 
 - A message that carries the old id lands on the new member, before and after (`members.hold_still`).
 - Changes of one Discord-born member's link are applied in the order in which users made them (`link_version`, without
-  gaps), each once; one that arrives early waits for its predecessors.
+  gaps), each once, however the broker shuffles and repeats them (`fleet/links.py`).
 - Points are joined by points, which says what the new member has then. What both had unlocked stays unlocked once.
 """
 
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from fleet.messages import now
+from fleet import links
 from services.rewards import members
-from services.rewards.member_models import Alias, Link, WaitingLinkChange
+from services.rewards.member_models import Alias
 
 MOVED: tuple[str, ...] = (
     "UPDATE redemptions SET member_id = :new WHERE member_id = :old",
@@ -33,42 +33,19 @@ MOVED: tuple[str, ...] = (
 def change_link(session: Session, discord_born_id: UUID, version: int, member_id: UUID | None) -> None:
     """Users said that, by the `version`-th change of its link, the Discord-born member belongs to `member_id` (None: to
     nobody). Applied once, after all its predecessors, with all successors that have been waiting for it."""
-    session.execute(insert(Link).values(discord_born_id=discord_born_id, version=0).on_conflict_do_nothing())
-    statement = select(Link).where(Link.discord_born_id == discord_born_id).with_for_update()
-    link = session.scalars(statement.execution_options(populate_existing=True)).one()
-    if version <= link.version:
-        return
-    waiting = insert(WaitingLinkChange).values(
-        discord_born_id=discord_born_id, version=version, member_id=member_id, arrived_at=now()
-    )
-    session.execute(waiting.on_conflict_do_nothing())
-    due = _due(session, link)
-    if due:
-        concerned = {discord_born_id, *(each.member_id for each in due if each.member_id)}
-        members.lock_alone(session, [*concerned.union(members.resolve(session, each) for each in concerned)])
-    for each in due:
-        if each.member_id is None:
-            session.execute(delete(Alias).where(Alias.old_id == discord_born_id))
-        else:
-            _merge(session, discord_born_id, members.resolve(session, each.member_id))
-        link.version = each.version
-        session.delete(each)
+    links.change(session, discord_born_id, version, member_id, links.Steps(lock, join, _part))
     session.flush()
 
 
-def _due(session: Session, link: Link) -> list[WaitingLinkChange]:
-    """The waiting changes that follow one another from the last applied one on."""
-    mine = select(WaitingLinkChange).where(WaitingLinkChange.discord_born_id == link.discord_born_id)
-    found: list[WaitingLinkChange] = []
-    for change in session.scalars(mine.order_by(WaitingLinkChange.version)):
-        if change.version != link.version + len(found) + 1:
-            break
-        found.append(change)
-    return found
+def lock(session: Session, member_ids: list[UUID]) -> None:
+    """Keep everybody from acting for any of these members, or for whom they lead to, until the transaction ends."""
+    concerned = {*member_ids, *(members.resolve(session, member_id) for member_id in member_ids)}
+    members.lock_alone(session, list(concerned))
 
 
-def _merge(session: Session, old_id: UUID, new_id: UUID) -> None:
-    """Make all that is `old_id`'s `new_id`'s; the rows of both are locked."""
+def join(session: Session, old_id: UUID, new_id: UUID) -> None:
+    """Make all that is `old_id`'s `new_id`'s, or theirs whom that leads to; all are locked."""
+    new_id = members.resolve(session, new_id)
     if old_id == new_id:
         return
     for statement in MOVED:
@@ -76,3 +53,8 @@ def _merge(session: Session, old_id: UUID, new_id: UUID) -> None:
     session.execute(update(Alias).where(Alias.member_id == old_id).values(member_id=new_id))
     alias = insert(Alias).values(old_id=old_id, member_id=new_id)
     session.execute(alias.on_conflict_do_update(index_elements=["old_id"], set_={"member_id": new_id}))
+
+
+def _part(session: Session, discord_born_id: UUID) -> None:
+    """Let the Discord-born member begin anew, with nothing."""
+    session.execute(delete(Alias).where(Alias.old_id == discord_born_id))

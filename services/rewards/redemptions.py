@@ -72,6 +72,8 @@ def request(
     owner = members.hold_still(session, member_id)
     if reference is not None and (known := _by_reference(session, owner, reference)):
         return known
+    if members.is_forgotten(session, owner):
+        raise NotFound("There is no such member.")
     members.refuse_suspended(session, owner)
     incentive = catalog.lock(session, incentive_id)
     if not incentive.is_active:
@@ -189,6 +191,9 @@ def advance(
         redemption = find(session, redemption_id)
         before = saga_of(session, redemption)
         after, commands = saga.decide(before, message)
+        if (note or facts) and members.is_forgotten(session, redemption.member_id):
+            # The step is taken, for what was approved must end somehow; but nothing is written about the person.
+            note, facts = None, {}
         if after == before and _known(redemption, facts):
             _say(session, commands)
             return redemption

@@ -83,7 +83,8 @@ def _ask(session: Session, redemption_id: UUID, actor: Actor, reason: str, resto
     moment = now()
     # What nobody confirmed in time makes room for a new request: the database allows one that waits.
     over = update(RefundRequest).where(_waiting(redemption_id), RefundRequest.expires_at <= moment)
-    values = {"reason": reason, "restock": restock, "requested_by": actor.member_id}
+    forgotten = members.is_forgotten(session, redemptions.find(session, redemption_id).member_id)
+    values = {"reason": "" if forgotten else reason, "restock": restock, "requested_by": actor.member_id}
     values |= {"requested_at": moment, "expires_at": moment + EXPIRES_AFTER}
     session.execute(over.values(**values), execution_options={"synchronize_session": False})
     made = insert(RefundRequest).values(id=new_id(), redemption_id=redemption_id, status="pending", **values)

@@ -6,6 +6,7 @@ from services.rewards import (  # noqa: F401 the *_subscriptions add their handl
     catalog_subscriptions,
     member_subscriptions,
     points_subscriptions,
+    privacy_subscriptions,
 )
 from services.rewards.heard import subscriptions  # noqa: F401 the worker looks for it here
 from services.rewards.reconciler import Reconciler

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from fleet.migrate import fleet_tables, mail_table
+from fleet.migrate import fleet_tables, links_tables, mail_table
 
 revision = "rewards_0001"
 down_revision = None
@@ -290,17 +290,4 @@ def _links() -> None:
         sa.PrimaryKeyConstraint("old_id", name="pk_aliases"),
         sa.CheckConstraint("old_id <> member_id", name="ck_aliases_leads_elsewhere"),
     )
-    op.create_table(
-        "links",
-        sa.Column("discord_born_id", sa.Uuid, nullable=False),
-        sa.Column("version", sa.Integer, nullable=False),
-        sa.PrimaryKeyConstraint("discord_born_id", name="pk_links"),
-    )
-    op.create_table(
-        "waiting_link_changes",
-        sa.Column("discord_born_id", sa.Uuid, nullable=False),
-        sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("member_id", sa.Uuid),
-        sa.Column("arrived_at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("discord_born_id", "version", name="pk_waiting_link_changes"),
-    )
+    links_tables()
