@@ -33,7 +33,7 @@ reset: prepare ## stop it and delete data and secrets (downloads are kept)
 ##@ Use
 demo: prepare ## a student's week, played through the running fleet
 	@$(PYTHON) -m deploy.local.demo
-verify: prepare ## do the books of points balance? (the running fleet)
+verify: prepare ## do the books of points and rewards balance? (the running fleet)
 	@$(PYTHON) -m deploy.local verify
 admin: prepare ## make an administrator (USERNAME= EMAIL= PASSWORD=)
 	@$(PYTHON) -m deploy.local admin --username "$(USERNAME)" --email "$(EMAIL)" --password "$(PASSWORD)"
@@ -50,7 +50,7 @@ bench: prepare ## measure it beside the machine's limits (ONLY=P1,P3 MEMBERS= SE
 format: prepare ## write the code in the one form that `make check` wants
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 openapi: prepare ## write services/*/openapi.json from the views
-	@$(PYTHON) -m fleet.openapi users points
+	@$(PYTHON) -m fleet.openapi users points rewards
 settings: prepare ## write .env.example from the settings in the code
 	@$(PYTHON) -m fleet.settings_reference
 lock: prepare ## write requirements.lock anew from pyproject.toml (UPGRADE=1: newest versions)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import orjson
 from flask import Response, g, request
@@ -83,13 +84,18 @@ class Key:
         """Take the key, and wait for a call under way; False when it was used before."""
         return bool(run(session, _TRY(scope=self.scope, key=self.key, fingerprint=self.fingerprint)))
 
+    def first_use(self, session: Session) -> Any:
+        """The key's row, None when it was never used; raises KeyReused when it was for another request."""
+        first = session.execute(select(keys).where(keys.c.scope == self.scope, keys.c.key == self.key)).first()
+        if first is not None and first.request_hash != self.fingerprint:
+            raise KeyReused("Send a new key with a new request, or the same body with the same key.")
+        return first
+
     def first_answer(self, session: Session, repeat_status: int | None) -> Response | None:
         """The answer the key was given first, None while it has none; raises KeyReused when this is another request."""
-        first = session.execute(select(keys).where(keys.c.scope == self.scope, keys.c.key == self.key)).first()
+        first = self.first_use(session)
         if first is None:
             return None
-        if first.request_hash != self.fingerprint:
-            raise KeyReused("Send a new key with a new request, or the same body with the same key.")
         repeated = _response(first.body, repeat_status or first.status)
         repeated.headers["Idempotent-Replayed"] = "true"
         return repeated
@@ -146,6 +152,24 @@ def once_in_passing(make: Callable[[Session, Key], tuple[bytes, int]], *, repeat
         if repeated is None:
             raise
         return repeated
+
+
+def named(session: Session, make: Callable[[], UUID]) -> tuple[UUID, bool]:
+    """The row that `make` makes, or, for a key that was used before, the row that it named then; and whether it was.
+
+    For what another service has to answer: the key commits with the row, and the caller of this is answered, now and at
+    every repetition, from the row's present state. Raises KeyReused.
+    """
+    key = presented()
+    if key.key is None:
+        return make(), False
+    if not key.try_to_take(session):
+        first = key.first_use(session)
+        assert first is not None, "taken, and committed with the row that it names"
+        return UUID(bytes=bytes(first.body)), True
+    row_id = make()
+    run(session, _ANSWERED(scope=key.scope, key=key.key, status=202, body=row_id.bytes))
+    return row_id, False
 
 
 def _route() -> str:

@@ -47,6 +47,11 @@ outbox = Table(
 )
 
 
+# What a handler returns whose answer comes later: it has kept what `reply_envelope` needs of the request, and records the
+# reply in the transaction in which the outcome becomes known.
+LATER: Any = object()
+
+
 class NotInTransaction(RuntimeError):
     """A message was recorded outside of `transaction()`: it could be lost, or told although nothing happened."""
 

@@ -223,7 +223,9 @@ class QueueWorker:
                     subscriptions.on_reply(session, envelope)
                 return []
             result = subscriptions.handlers[envelope.type](session, envelope)
-        return [outbox.reply_envelope(service, envelope, result=result)] if envelope.reply_to else []
+        if result is outbox.LATER or not envelope.reply_to:
+            return []
+        return [outbox.reply_envelope(service, envelope, result=result)]
 
     def _refuse(self, delivery: Delivery, error: Exception) -> None:
         """What to do with a single message that could not be applied."""

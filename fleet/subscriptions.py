@@ -6,7 +6,8 @@
     def on_user_registered(session: Session, event: Envelope[UserRegistered]) -> None: ...
 
 A handler gets the session of the transaction that also marks the message as applied, and makes one domain call. What a
-handler of a command or question returns is the answer; a Problem it raises is the refusal.
+handler of a command or question returns is the answer; a Problem it raises is the refusal; a command whose outcome is not
+known yet returns `outbox.LATER`.
 """
 
 from collections.abc import Callable

@@ -81,9 +81,9 @@ def operation(
                     auth.require_approved()
                 auth.require_role(*who)
             if query is not None:
-                arguments["query"] = _load(query, _parameters())
+                arguments["query"] = load(query, _parameters())
             if body is not None:
-                arguments["body"] = _load(body, read_json())
+                arguments["body"] = load(body, read_json())
             return view(**arguments)
 
         guarded.operation = declared  # type: ignore[attr-defined]
@@ -165,7 +165,8 @@ class PageQuery(Schema):
 _made = cache(lambda schema: schema())
 
 
-def _load(schema: type[marshmallow.Schema], data: Any) -> Any:
+def load(schema: type[marshmallow.Schema], data: Any) -> Any:
+    """What `schema` makes of `data`; InvalidFields names everything that is wrong by pointer."""
     try:
         return _made(schema).load(data)
     except marshmallow.ValidationError as error:
@@ -204,7 +205,12 @@ def _refuse_constant(name: str) -> Any:
 
 
 def read_json() -> Any:
-    """The JSON body of the request; Unreadable for what is not JSON, is too deep, too large, or holds what cannot be kept."""
+    """The JSON body of the request; Unreadable for what is not JSON, is too deep, too large, or holds what cannot be kept.
+
+    No body at all, and no word on what it would be, is an object without fields: many a route has only optional ones.
+    """
+    if not request.content_type and not request.get_data():
+        return {}
     if request.mimetype != "application/json":
         problem = Unreadable("Send the body as application/json.")
         problem.status, problem.slug = 415, "unsupported-media-type"

@@ -23,7 +23,7 @@ from tests.signing import TestKey
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = tuple(name for name in topology.SERVICES if (ROOT / "services" / name / "models.py").exists())
 # Rows of these tables come with the migrations.
-SEEDED = ("alembic_version", "activity_types")
+SEEDED = ("alembic_version", "activity_types", "incentives", "incentive_changes")
 
 
 @pytest.fixture(scope="session")

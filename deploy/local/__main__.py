@@ -114,13 +114,19 @@ def admin(username: str, email: str, password: str) -> int:
 
 
 def verify() -> int:
-    """Compare every projection of points with its transfers, in the running fleet; 1 when something differs."""
+    """Compare points' projections with its transfers, and redemptions with holds, in the running fleet; 1 when some differ."""
     ports = recorded_ports()
     if not ports or not is_supervised():
         raise Failed("the fleet is not running: start it with `make up` first")
-    command = [sys.executable, "-m", "services.points.verify"]
-    environment = dict(Fleet(ports).environment("points"))
-    return subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
+    worst, fleet = 0, Fleet(ports)
+    for name in (
+        service.name for service in fleet.services if (ROOT / "services" / service.name / "verify.py").exists()
+    ):
+        command = [sys.executable, "-m", f"services.{name}.verify"]
+        line(paint(name, "bold"))
+        done = subprocess.run(command, env=dict(fleet.environment(name)), cwd=ROOT, check=False)
+        worst = max(worst, done.returncode)
+    return worst
 
 
 def _ask_password() -> str:

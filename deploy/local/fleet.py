@@ -62,7 +62,13 @@ INHERITED = (
     *("PROPEL_RUN", "PROPEL_CACHE", "XDG_CACHE_HOME", "PG_BIN", "RABBITMQ_SERVER", "NGINX"),
 )
 # Settings every service of ours understands.
-SHARED = ("LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "DATABASE_POOL_SIZE", "ADJUST_SECOND_ADMIN_ABOVE")
+SHARED = (
+    "LOG_LEVEL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "DATABASE_POOL_SIZE",
+    "ADJUST_SECOND_ADMIN_ABOVE",
+    "REFUND_SECOND_ADMIN_ABOVE",
+)
 ACCOUNTS = RUN / "accounts.json"
 PYTHON = sys.executable
 
@@ -116,7 +122,7 @@ class Fleet:
             "PROGRAM_TIMEZONE": self.settings.get("PROGRAM_TIMEZONE") or "UTC",
             "GATEWAY_URL": self.gateway_url,
         }
-        if service in ("users", "reviews"):
+        if service in ("users", "rewards", "reviews"):
             values |= (
                 {"SMTP_URL": self.settings["SMTP_URL"]} if self.settings.get("SMTP_URL") else {"MAIL_SPOOL": str(MAIL)}
             )

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from fleet.contracts import event
+from fleet.contracts import command, event
+from fleet.contracts.privacy import Erased, EraseRequest, ExportPart, ExportRequest
 from fleet.contracts.rewards_requests import (  # noqa: F401 this module names all of rewards
     AddIncentive,
     CancelRedemption,
@@ -123,3 +124,15 @@ class IncentiveChanged:
     changed_at: datetime
     stock: int | None = None
     tier: int | None = None
+
+
+@command("rewards.export_member.v1", senders=("users",), answer=ExportPart)
+@dataclass(frozen=True)
+class ExportMember(ExportRequest):
+    """Show a part of what rewards holds on a member."""
+
+
+@command("rewards.erase_member.v1", senders=("users",), answer=Erased)
+@dataclass(frozen=True)
+class EraseMember(EraseRequest):
+    """Forget the person in rewards: what they still wait for is cancelled, what they had stays without a word."""

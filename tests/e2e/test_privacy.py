@@ -43,6 +43,9 @@ def plant() -> dict[str, str]:
         "reason of a warning": f"planted reason of the warning {mark}",
         "name of a file": f"planted-file-{mark}.png",
         "text of a file": f"planted content {mark}",
+        "address of a delivery": f"planted street of Krellport {mark}",
+        "note of an approval": f"planted note of the approval {mark}",
+        "tracking of a parcel": f"planted-tracking-{mark}",
     }
 
 
@@ -69,6 +72,7 @@ class Member:
         eventually(lambda: available(fleet.discord.ask(self.discord_id, "points")) == 5, "a message in Discord")
         link(fleet, self.token, self.discord_id)
         self._earn()
+        self._spend()
         self._be_moderated()
         fleet.discord.ask(self.discord_id, "pointshistory")
 
@@ -105,6 +109,16 @@ class Member:
         request("POST", f"/api/users/{self.id}/add_points/", 201, self.admin, json=award)
         correction = {"user_id": self.id, "points": 3, "reason": planted["reason of a correction"]}
         request("POST", "/api/points/adjust/", 201, self.admin, json=correction)
+
+    def _spend(self) -> None:
+        planted, request = self.planted, self.request
+        cheap = request("GET", "/api/rewards/available/?limit=1", 200).json()["items"][0]
+        body = {"reward_id": cheap["id"], "delivery_details": {"street": planted["address of a delivery"]}}
+        for _ in range(2):
+            made = request("POST", "/api/rewards/redeem/", 201, json=body).json()["id"]
+        path = f"/api/redemptions/{made}/"
+        request("POST", f"{path}approve/", 200, self.admin, json={"note": planted["note of an approval"]})
+        request("POST", f"{path}ship/", 200, self.admin, json={"tracking_info": planted["tracking of a parcel"]})
 
     def _be_moderated(self) -> None:
         for action, reason in (("warn", "reason of a warning"), ("suspend", "reason of a suspension")):

@@ -133,6 +133,7 @@ def door(
                 monkeypatch.setenv(name, value)
             # Nobody answers here, and three seconds of it for each identity would be long.
             monkeypatch.setitem(asking.ask.__kwdefaults__, "wait_s", 0.05)
+            monkeypatch.setenv("REWARDS_WAIT_S", "0.05")
             on(service)
             leaving.enter_context(seeds_kept(postgres.server_url, service))
             leaving.callback(truncate, service)

@@ -1,0 +1,119 @@
+"""What rewards knows of members: projections of users' and points' events, each part by its own newest version.
+
+Events are applied to the id they carry, whatever that leads to by now: versions are those of that very row. Whoever acts
+for a member, or shows what is theirs, resolves the id first.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import Uuid, bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from fleet import auth_state
+from fleet.auth_state import auth_state as auth_states
+from fleet.contracts.users import ContactChanged, UserUpdated
+from fleet.problems import Forbidden, Problem
+from services.rewards.member_models import Alias, Member
+
+# Beyond any version that users gives a member.
+FORGOTTEN = 2**62
+
+
+class Suspended(Problem):
+    """A suspended member earns nothing and spends nothing."""
+
+    status, slug, title = 409, "suspended", "The account is suspended"
+
+
+_LEADS_TO = select(Alias.member_id).where(Alias.old_id == bindparam("id", type_=Uuid()))
+# A row lock would do, but requests that share one would let a merge wait for ever: PostgreSQL queues these fairly.
+_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:id, 0))")
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:id, 0))")
+
+
+def resolve(session: Session, member_id: UUID) -> UUID:
+    """The member that this id leads to, after merges."""
+    return session.scalar(_LEADS_TO, {"id": member_id}) or member_id
+
+
+def know(session: Session, member_id: UUID) -> None:
+    """Make sure that the id has a row; repeating it changes nothing."""
+    session.execute(insert(Member).values(id=member_id).on_conflict_do_nothing())
+
+
+def hold_still(session: Session, member_id: UUID) -> UUID:
+    """The member that the id leads to, who is not merged into another until this transaction ends.
+
+    A merge may come between reading where the id leads and getting the lock: what would be written then for the old id is
+    lost to the member. So under the lock we ask again, and go where the id leads now.
+    """
+    while True:
+        found = resolve(session, member_id)
+        session.execute(_SHARED, {"id": str(found)})
+        if resolve(session, member_id) == found:
+            return found
+
+
+def lock_alone(session: Session, member_ids: list[UUID]) -> None:
+    """Keep all others from acting for these members or changing what is known of them, until this transaction ends."""
+    # In the order of ids, as everybody does who locks several.
+    for member_id in sorted(member_ids):
+        session.execute(_ALONE, {"id": str(member_id)})
+        know(session, member_id)
+    session.execute(select(Member.id).where(Member.id.in_(member_ids)).order_by(Member.id).with_for_update()).all()
+
+
+def find(session: Session, member_id: UUID) -> Member:
+    """The member that the id leads to; an empty one when nothing is known of them yet."""
+    found = session.get(Member, resolve(session, member_id), populate_existing=True)
+    return found or Member(id=member_id, role="student", wants_mail=False, time_zone="UTC", available=0, lifetime=0)
+
+
+def apply_profile(session: Session, updated: UserUpdated, version: int) -> None:
+    """Take over a member's name and role, unless something newer was applied already."""
+    values = {"display_name": updated.display_name, "role": updated.role, "profile_version": version}
+    know(session, updated.member_id)
+    newer = update(Member).where(Member.id == updated.member_id, Member.profile_version < version)
+    session.execute(newer.values(**values))
+
+
+def apply_contact(session: Session, contact: ContactChanged, version: int) -> None:
+    """Take over how a member may be reached, and whether they want mail of rewards, unless something newer was applied."""
+    know(session, contact.member_id)
+    newer = update(Member).where(Member.id == contact.member_id, Member.contact_version < version)
+    session.execute(
+        newer.values(
+            email=contact.email,
+            wants_mail=contact.email_notifications.reward_updates,
+            time_zone=contact.time_zone,
+            contact_version=version,
+        )
+    )
+
+
+def is_forgotten(session: Session, member_id: UUID) -> bool:
+    """True when the person behind this id was erased: what they had goes on, but no word is kept of it any more."""
+    gone = select(Member.id).where(Member.id == member_id, Member.profile_version == FORGOTTEN)
+    return session.scalar(gone) is not None
+
+
+def refuse_suspended(session: Session, member_id: UUID) -> None:
+    """Raise Suspended while the member is."""
+    if auth_state.is_suspended(session, member_id):
+        raise Suspended("A suspended member spends no points until the suspension ends.")
+
+
+def require_admin(session: Session, actor_id: UUID) -> UUID:
+    """The acting member of a message, after merges; Forbidden unless they have the role admin and are not suspended.
+
+    By users' events of members and by the newest auth state, which may be newer: Discord's roles count for nothing here.
+    """
+    actor = resolve(session, actor_id)
+    role = session.scalar(select(Member.role).where(Member.id == actor))
+    newest = session.scalar(select(auth_states.c.role).where(auth_states.c.member_id == actor))
+    if role != "admin" or newest not in (None, "admin") or auth_state.is_suspended(session, actor):
+        raise Forbidden(
+            "Redemptions and the catalogue are for admins. Link your Discord account to an account with role admin."
+        )
+    return actor
