@@ -4,53 +4,17 @@ Left to right: a time applies to the day list before it, else to the one after i
 days. A clause that holds something impossible is empty, and is reported whole.
 """
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import tzinfo
 
-from services.reviews.days import Days
+from services.reviews.days import SOME_DAYS, Days
 from services.reviews.phrases import STRENGTH, Phrase
+from services.reviews.scopes import Clause, Reports, scoped
 from services.reviews.times import Time
 
-
-@dataclass
-class Clause:
-    """Days with their times. `links`: what joins each time to the one before. `negative`: what it names is excluded."""
-
-    negative: bool = False
-    days: list[Days] = field(default_factory=list)
-    times: list[Time] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)
-    windows: list[frozenset[int]] = field(default_factory=list)
-    zone: tzinfo | None = None
-    trouble: bool = False
-    time_first: bool = False
-    everything: bool = False
-    first: int = -1
-    end: int = -1
-    bound_days: int = 0
-    excluded: list["Clause"] = field(default_factory=list)
-    run: int = 0
-    times_after_days: bool = False
-    joined: str = ""
-    superseded: bool = False
-
-    def cover(self, phrase: Phrase) -> None:
-        """Widen the part of the text that the clause is."""
-        self.first = phrase.first if self.first < 0 else min(self.first, phrase.first)
-        self.end = max(self.end, phrase.end)
-
-    def chosen(self) -> frozenset[int]:
-        """All days that its day phrases name."""
-        return frozenset().union(*(one.days for one in self.days))
-
-
-@dataclass
-class Reports:
-    """What is told to the writer: parts of the text, as ranges of tokens, and doubts."""
-
-    unparsed: list[tuple[int, int]] = field(default_factory=list)
-    doubts: list[tuple[int, int, str, tuple[str, ...]]] = field(default_factory=list)
+AFFIRMING = frozenset(
+    {"fine", "ok", "okay", "works", "good", "free", "great", "yes", "perfect", "available", "open", "can"}
+)
 
 
 class ClauseReader:
@@ -62,13 +26,16 @@ class ClauseReader:
         self.clauses: list[Clause] = []
         self.zone: tzinfo | None = None
         self.run = 0
+        self.ends: dict[int, str] = {}
         self.runs_into_time = self._look_ahead()
+        self.sep = ""
         self._begin_run()
 
     def read(self) -> list[Clause]:
         """The clauses in order, exclusions attached to what they exclude from."""
         for at, phrase in enumerate(self.phrases):
             if phrase.kind == "break":
+                self.ends[self.run] = phrase.value
                 self._end_run()
             elif phrase.kind == "sep":
                 self.sep = max(self.sep, phrase.value, key=lambda one: STRENGTH[one])
@@ -78,9 +45,7 @@ class ClauseReader:
                 getattr(self, f"_on_{phrase.kind}")(at, phrase)
                 self.sep = "" if phrase.kind != "not" else self.sep
         self._end_run()
-        self._headings()
-        self._exclude()
-        return [clause for clause in self.clauses if not clause.negative]
+        return scoped(self.clauses, self.ends, self.reports)
 
     # Runs: what stands between hard breaks
 
@@ -104,8 +69,6 @@ class ClauseReader:
 
     def _open(self, negative: bool = False) -> Clause:
         clause = Clause(negative=negative, run=self.run, joined=self.sep)
-        if self.window is not None and not negative:
-            clause.windows.append(self.window)
         self.clauses.append(clause)
         self.current = clause
         return clause
@@ -118,6 +81,10 @@ class ClauseReader:
             self._on_window(at, phrase, days)
             return
         clause = self._clause_for_days(at, days)
+        if days.trouble == SOME_DAYS and any(one.negative for one in self.clauses):
+            days = replace(days, trouble=None)
+        if self.window is not None and days.weekly and not clause.negative:
+            days = replace(days, days=days.days & self.window, outside=not days.days & self.window)
         clause.days.append(days)
         clause.cover(phrase)
         if not clause.negative:
@@ -145,9 +112,12 @@ class ClauseReader:
         """Another day after an exclusion: one more excluded day, or the beginning of what is possible."""
         if not clause.days:
             return clause if not clause.times or self.sep == "" else self._open()
+        if self.sep and self._affirmed(at):
+            return self._open()
         if clause.times:
             return self._open(negative=self.sep in ("and", "or") and not self._is_new(days))
-        if self.sep == "but" or self._is_new(days) or (self.sep == "," and self._followed_by_time(at)) or self._affirmed(at):
+        possible = self._is_new(days) and not all(self._is_new(one) for one in clause.days)
+        if self.sep == "but" or possible or (self.sep == "," and self._followed_by_time(at)):
             return self._open()
         return clause
 
@@ -198,11 +168,24 @@ class ClauseReader:
         clause = self._clause_for_time(at, phrase.value)
         if clause.days:
             clause.times_after_days = True
-        clause.links.append(self.sep)
-        clause.times.append(phrase.value)
+        if phrase.value.kind == "same":
+            self._repeat(clause)
+        else:
+            clause.links.append(self.sep)
+            clause.times.append(phrase.value)
         clause.cover(phrase)
         if phrase.value.kind == "trouble":
             clause.trouble = True
+
+    def _repeat(self, clause: Clause) -> None:
+        """`Tuesday same time`: the times of the clause before."""
+        earlier = next(
+            (one for one in reversed(self.clauses[-3:]) if one is not clause and one.times and not one.negative), None
+        )
+        if earlier is None or clause.times:
+            clause.trouble = True
+            return
+        clause.times, clause.links, clause.zone = list(earlier.times), list(earlier.links), earlier.zone
 
     def _clause_for_time(self, at: int, time: Time) -> Clause:
         clause = self.current
@@ -225,6 +208,8 @@ class ClauseReader:
             return clause
         if waiting is None:
             return self._open()
+        if self.sep == "":
+            self.reports.doubts.append((clause.first, clause.end, "on the days that are left", ("excluded only then",)))
         self.current = waiting
         return waiting
 
@@ -236,8 +221,8 @@ class ClauseReader:
             place += 1
         if place >= len(self.phrases) or self.phrases[place].kind != "days" or self.phrases[place].value.window:
             return False
-        if clause.time_first and self.sep:
-            return not self._followed_by_time(place) or on
+        if clause.time_first:
+            return True
         if not clause.times:
             return on and self.sep in (",", "and", "or", "but")
         return on or (bool(self.sep) and not self._followed_by_time(place))
@@ -274,12 +259,10 @@ class ClauseReader:
         return None
 
     def _affirmed(self, at: int) -> bool:
-        """`Tuesday is fine`: said to be possible."""
-        following = [phrase.value for phrase in self.phrases[at + 1 : at + 3] if phrase.kind == "filler"]
-        return any(word in ("fine", "ok", "okay", "works", "good", "free", "great", "yes", "perfect") for word in following) or following[:2] in (
-            ["is", "fine"],
-            ["is", "good"],
-        )
+        """`Tuesday is fine`, `free on weekends`: said to be possible."""
+        near = [phrase.value for phrase in self.phrases[max(at - 2, 0) : at] if phrase.kind == "filler"]
+        after = [phrase.value for phrase in self.phrases[at + 1 : at + 3] if phrase.kind == "filler"]
+        return any(word in AFFIRMING for word in (*near, *after))
 
     def _on_zone(self, at: int, phrase: Phrase) -> None:
         clause = self.current
@@ -288,10 +271,27 @@ class ClauseReader:
             if phrase.value is None:
                 self.reports.unparsed.append((phrase.first, phrase.end))
             return
+        if clause.zoned and len(clause.times) > clause.zoned:
+            clause = self._split(clause)
         clause.cover(phrase)
         self._set_zone(clause, phrase.value)
+        clause.zoned = len(clause.times)
         if clause.joined in ("and", "or") and len(self.clauses) > self.run_start + 1:
             self._set_zone(self.clauses[-2], phrase.value, weak=True)
+
+    def _split(self, clause: Clause) -> Clause:
+        """`3pm EST or 4pm PST`: the later times of the clause, in a zone of their own."""
+        rest = self._open()
+        rest.days = list(clause.days)
+        rest.times, rest.links = clause.times[clause.zoned :], clause.links[clause.zoned :]
+        del clause.times[clause.zoned :], clause.links[clause.zoned :]
+        rest.times_after_days, rest.time_first, rest.first, rest.end = (
+            clause.times_after_days,
+            clause.time_first,
+            clause.first,
+            clause.end,
+        )
+        return rest
 
     def _set_zone(self, clause: Clause, zone: tzinfo | None, weak: bool = False) -> None:
         if weak and clause.zone is not None:
@@ -303,6 +303,16 @@ class ClauseReader:
     def _on_length(self, at: int, phrase: Phrase) -> None:
         clause = self.current
         last = clause.times[-1] if clause and clause.times else None
+        following = self.phrases[at + 1] if at + 1 < len(self.phrases) else None
+        if (
+            following
+            and following.kind == "time"
+            and following.value.kind in ("start", "from")
+            and not following.value.length
+        ):
+            following.value = Time("start", following.value.first, hint=following.value.hint, length=phrase.value)
+            following.first = phrase.first
+            return
         if clause is None or last is None or last.kind not in ("start", "from") or last.length:
             self.reports.unparsed.append((phrase.first, phrase.end))
             return
@@ -329,43 +339,3 @@ class ClauseReader:
             clause.cover(phrase)
             return
         self.reports.unparsed.append((phrase.first, phrase.end))
-
-    # What runs say to one another
-
-    def _headings(self) -> None:
-        """`Monday:` on one line and its times on the next; `2-4pm` on the only line before the days."""
-        positive = [clause for clause in self.clauses if not clause.negative]
-        heading: Clause | None = None
-        runs = Counter(clause.run for clause in positive)
-        for clause in positive:
-            alone = not clause.days and clause.times and not clause.everything
-            if alone and heading is not None and heading.run < clause.run and runs[clause.run] == 1:
-                clause.days, clause.windows = list(heading.days), list(heading.windows)
-                heading.superseded = True
-            elif clause.days and not clause.times and not clause.trouble:
-                heading = clause
-            else:
-                heading = None
-        if len(positive) == 2 and len(runs) == 2 and not positive[0].days and positive[1].days and not positive[1].times:
-            positive[0].days = list(positive[1].days)
-            positive[1].superseded = True
-        self.clauses = [clause for clause in self.clauses if not clause.superseded]
-
-    def _exclude(self) -> None:
-        """Attach each exclusion to the clauses before it in its run, else after it, else to all before, else to all after."""
-        for place, clause in enumerate(self.clauses):
-            if not clause.negative:
-                continue
-            if clause.trouble:
-                self.reports.unparsed.append((clause.first, clause.end))
-            targets = self._targets(place, clause)
-            for target in targets:
-                target.excluded.append(clause)
-            if not targets and not clause.trouble:
-                self.reports.unparsed.append((clause.first, clause.end))
-
-    def _targets(self, place: int, clause: Clause) -> list[Clause]:
-        before = [one for one in self.clauses[:place] if not one.negative]
-        after = [one for one in self.clauses[place + 1 :] if not one.negative]
-        near = [one for one in before if one.run == clause.run] or [one for one in after if one.run == clause.run]
-        return near or before or after

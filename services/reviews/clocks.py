@@ -55,7 +55,11 @@ def _spoken(tokens: list[Token], at: int) -> tuple[Clock, int] | None:
         at, word = at + 1, "quarter"
     if word in ("half", "quarter"):
         return _fraction(tokens, at, word)
-    if word in MINUTE_WORDS and _text(tokens, at + 1) in ("past", "to") and not (word in NUMBERS and _text(tokens, at + 1) == "to"):
+    if (
+        word in MINUTE_WORDS
+        and _text(tokens, at + 1) in ("past", "to")
+        and not (word in NUMBERS and _text(tokens, at + 1) == "to")
+    ):
         return _fraction(tokens, at, word)
     if word in NUMBERS:
         return _named_hour(tokens, at)
@@ -116,7 +120,7 @@ def _digits(tokens: list[Token], at: int, hour_mark: bool) -> tuple[Clock, int] 
     digits = tokens[at].text
     if len(digits) > 4:
         return None
-    end, compact, bare, separated = at + 1, len(digits) > 2, len(digits) <= 2, False
+    end, compact, bare, separated, marked = at + 1, len(digits) > 2, len(digits) <= 2, False, False
     if compact:
         hour, minute = int(digits[:-2]), int(digits[-2:])
     else:
@@ -127,7 +131,7 @@ def _digits(tokens: list[Token], at: int, hour_mark: bool) -> tuple[Clock, int] 
             if _text(tokens, end) == ":" and _number_glued(tokens, end + 1, 2):
                 end += 2  # seconds
         elif hour_mark and _text(tokens, end) in ("h", "u") and _glued(tokens, end):
-            end, bare, separated = end + 1, False, True
+            end, bare, separated, marked = end + 1, False, True, True
             if _number_glued(tokens, end, 2):
                 minute, end = int(tokens[end].text), end + 1
             elif hour < 8:
@@ -137,16 +141,27 @@ def _digits(tokens: list[Token], at: int, hour_mark: bool) -> tuple[Clock, int] 
         end += 1 if _text(tokens, end) == "oclock" else 2
         bare, compact = False, False
         half, end = _half(tokens, end) if half is None else (half, end)
-    if half is None and _text(tokens, end) in ("h", "hrs", "hours", "hour", "hr") and (compact or (separated and _text(tokens, end) != "hour")):
+    if (
+        half is None
+        and _text(tokens, end) in ("h", "hrs", "hours", "hour", "hr")
+        and (compact or (separated and _text(tokens, end) != "hour"))
+    ):
         end, compact = end + 1, False
     if bare and half is None and (_text(tokens, end) in COUNTED or _text(tokens, end) == "%"):
         return None
     leading = digits[0] == "0" and len(digits) > 1
-    exact = half is None and (leading or hour > 12 or hour == 0)
-    wrong = minute > 59 or hour > 24 or (hour == 24 and minute > 0) or (half is not None and (hour > 12 or (hour == 0 and half == "pm")))
+    exact = half is None and (leading or marked or hour > 12 or hour == 0)
+    wrong = (
+        minute > 59
+        or hour > 24
+        or (hour == 24 and minute > 0)
+        or (half is not None and (hour > 12 or (hour == 0 and half == "pm")))
+    )
     if compact and half is None and (minute % 5 or wrong):
         return None  # a telephone number or a year rather than a time
-    return Clock(hour, minute, half, exact, bare and half is None, wrong, hour == 24 and not wrong, compact and half is None), end
+    return Clock(
+        hour, minute, half, exact, bare and half is None, wrong, hour == 24 and not wrong, compact and half is None
+    ), end
 
 
 def _half(tokens: list[Token], at: int) -> tuple[str | None, int]:
@@ -221,10 +236,12 @@ def span_of(first: Clock, last: Clock, period: str | None) -> tuple[int, int] | 
         whole = pairs[0][1] - pairs[0][0] == MIDNIGHT and last.hour != 24
         return None if whole else pairs[0]
     pairs = [pair for pair in pairs if pair[1] - pair[0] < MIDNIGHT]
-    if period:
+    if period and len(starts) > 1 and len(readings(last)) > 1:
         low, high = PERIOD_HALVES[period]
         pairs.extend([(start + MIDNIGHT, end + MIDNIGHT) for start, end in pairs if start < 6 * 60])
-        return max(pairs, key=lambda pair: (min(pair[1], high) - max(pair[0], low) > 0, pair[0] - pair[1], pair[0] >= low))
+        return max(
+            pairs, key=lambda pair: (min(pair[1], high) - max(pair[0], low) > 0, pair[0] - pair[1], pair[0] >= low)
+        )
     if len(starts) == 1 or len(readings(last)) == 1:
         return _beside_exact(first, last, pairs)
     return _both_open(first, last)

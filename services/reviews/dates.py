@@ -36,10 +36,19 @@ def read_date(tokens: list[Token], at: int, horizon: Horizon) -> tuple[list[Writ
 def _numeric(tokens: list[Token], at: int, horizon: Horizon) -> tuple[list[Written], bool, int] | None:
     """`2025-12-08`, `2025/12/8`, `12/9`, `12/9/25`, `8.12.2025`."""
     mark = _text(tokens, at + 1)
-    if mark not in ("-", "/", ".") or not (_glued(tokens, at + 1) and _glued(tokens, at + 2)) or _kind(tokens, at + 2) != "number":
+    if (
+        mark not in ("-", "/", ".")
+        or not (_glued(tokens, at + 1) and _glued(tokens, at + 2))
+        or _kind(tokens, at + 2) != "number"
+    ):
         return None
     parts, end = [tokens[at].text, tokens[at + 2].text], at + 3
-    if _text(tokens, end) == mark and _glued(tokens, end) and _kind(tokens, end + 1) == "number" and _glued(tokens, end + 1):
+    if (
+        _text(tokens, end) == mark
+        and _glued(tokens, end)
+        and _kind(tokens, end + 1) == "number"
+        and _glued(tokens, end + 1)
+    ):
         parts.append(tokens[end + 1].text)
         end += 2
     numbers = [int(part) if len(part) <= 4 else 0 for part in parts]
@@ -73,7 +82,12 @@ def _month_then_day(tokens: list[Token], at: int, horizon: Horizon) -> tuple[lis
     ranged = False
     if _text(tokens, end) in RANGE_MARKS:
         last = _day_number(tokens, end + 1)
-        if last and last[0] > days[0] and not _clock_mark(tokens, last[1], last[2]) and _text(tokens, last[1]) not in ("-", "to"):
+        if (
+            last
+            and last[0] > days[0]
+            and not _clock_mark(tokens, last[1], last[2])
+            and _text(tokens, last[1]) not in ("-", "to")
+        ):
             days, end, ranged = [days[0], last[0]], last[1], True
     while not ranged:
         more = _listed_day(tokens, end, days[-1], ordinal)
@@ -94,7 +108,12 @@ def _listed_day(tokens: list[Token], at: int, before: int, ordinal: bool) -> tup
         return None
     comma = all(_text(tokens, place) == "," for place in range(at, step))
     found = _day_number(tokens, step)
-    if found is None or found[0] <= before or _clock_mark(tokens, found[1], found[2]) or _text(tokens, found[1]) in ("-", "to"):
+    if (
+        found is None
+        or found[0] <= before
+        or _clock_mark(tokens, found[1], found[2])
+        or _text(tokens, found[1]) in ("-", "to")
+    ):
         return None
     if comma and not found[2] and not (ordinal and found[2]):
         following = _text(tokens, found[1])
@@ -113,7 +132,9 @@ def _day_then_month(tokens: list[Token], at: int, horizon: Horizon) -> tuple[lis
         days.append(found[0])
         step = found[1]
         place = step + 1 if _text(tokens, step) == "of" else step
-        if _text(tokens, place) in MONTHS and not (_text(tokens, place) == "may" and _kind(tokens, place + 1) == "word"):
+        if _text(tokens, place) in MONTHS and not (
+            _text(tokens, place) == "may" and _kind(tokens, place + 1) == "word"
+        ):
             if ranged and len(days) != 2:
                 return None
             end = place + 1
@@ -158,7 +179,11 @@ def _clock_mark(tokens: list[Token], at: int, ordinal: bool) -> bool:
         return False
     if text in ("am", "pm", "oclock", "h") or text in DURATION_UNITS:
         return True
-    return text in (":", "a", "p") and _glued(tokens, at) and (text != ":" or _kind(tokens, at + 1) == "number" and _glued(tokens, at + 1))
+    return (
+        text in (":", "a", "p")
+        and _glued(tokens, at)
+        and (text != ":" or (_kind(tokens, at + 1) == "number" and _glued(tokens, at + 1)))
+    )
 
 
 def _year(tokens: list[Token], at: int, horizon: Horizon) -> tuple[int | None, int]:

@@ -20,12 +20,15 @@ from services.reviews.vocabulary import (
     MONTHS,
     RARE_DAYS,
     SHORT_DAYS,
+    WEEKDAYS,
     WORKING,
 )
 
 SET_NAMES = ("weekday", "weekdays", "weekend", "weekends", "everyday")
 JOINERS = frozenset({"/", "-", ",", "&", "+", "and", "or"})
 NEXT = frozenset({"next", "following"})
+# "every other Monday": one in two, or, after an exclusion, all the others.
+SOME_DAYS = "some of the days"
 THIS = frozenset({"this", "coming", "upcoming", "current"})
 
 
@@ -75,10 +78,11 @@ class DayReader:
         return self._range(chain), place
 
     def _range_end(self, at: int) -> tuple[Days, int] | None:
+        at += self._word(at) == "." and self._word(at - 1) in SHORT_DAYS
         if self._word(at) not in RANGE_MARKS:
             return None
         found = self._one(at + 1, after_day=True)
-        if found is None or found[0].window or not found[0].days and not found[0].outside:
+        if found is None or found[0].window or (not found[0].days and not found[0].outside):
             return None
         return found if found[0].weekday is not None or found[0].dated else None
 
@@ -114,8 +118,11 @@ class DayReader:
         if not word:
             return None
         if word in ("the", "on") and following not in ("the", "on"):
-            found = self._dated(at) or self._week(at) or (self._one(at + 1, after_day) if self._kind(at + 1) == "word" else None)
-            return found
+            return (
+                self._dated(at)
+                or self._week(at)
+                or (self._one(at + 1, after_day) if self._kind(at + 1) == "word" else None)
+            )
         if word in EVERY or word in RARE_DAYS or word in ("biweekly", "fortnightly", "twice"):
             return self._every(at)
         return self._week(at) or self._relative(at) or self._dated(at) or self._named(at, after_day)
@@ -126,7 +133,7 @@ class DayReader:
         every = self._word(place) in EVERY
         place += every
         rare = place
-        while self._word(rare) in RARE_DAYS:
+        while self._word(rare) in RARE_DAYS and rare < place + 3:
             rare += 1
         other = rare > place
         noun = self._word(rare)
@@ -134,17 +141,19 @@ class DayReader:
             return Days(self.horizon.of({0, 1, 2, 3, 4}), weekly=True, plural=True), rare + 2
         if noun in ("day", "days") and (every or other):
             if other and self._word(at) == "every":
-                return Days(frozenset(), trouble="some of the days"), rare + 1
+                return Days(self.horizon.days, trouble=SOME_DAYS), rare + 1
             return (Days(self.horizon.days, weekly=True, plural=True), rare + 1) if every else None
         if every and not other and noun in ("week", "wk") and self._word(at) == "all":
-            return Days(self.horizon.days, weekly=True, plural=True), rare + (2 if self._word(rare + 1) == "long" else 1)
+            return Days(self.horizon.days, weekly=True, plural=True), rare + (
+                2 if self._word(rare + 1) == "long" else 1
+            )
         if not every and not other:
             return None
         found = self._named(rare, False)
         if found is None:
             return None
-        if other:
-            return replace(found[0], days=frozenset(), trouble="some of the days"), found[1]
+        if other and not (self._word(at) in ("any", "all") and rare == place + 1 and self._word(place) == "other"):
+            return replace(found[0], trouble=SOME_DAYS), found[1]
         return replace(found[0], plural=True), found[1]
 
     def _named(self, at: int, after_day: bool) -> tuple[Days, int] | None:
@@ -155,13 +164,18 @@ class DayReader:
         weekday = self._weekday(at, after_day)
         if weekday is not None:
             end = at + 1
-            if self._word(end) == "." and word in SHORT_DAYS and self._word(end + 1) not in ("", "\n"):
-                end += 1
-            return self._beside_date(Days(self.horizon.by_weekday[weekday], weekday, True, plural=self._plural(word)), end)
+            return self._beside_date(
+                Days(self.horizon.by_weekday[weekday], weekday, True, plural=self._plural(word)), end
+            )
         code = self._code(at)
-        if code:
+        if code is not None:
             return Days(self.horizon.of(code), weekly=True, plural=True), at + 1
-        if self._kind(at) == "word" and len(word) > 5 and word.endswith(("day", "days")) and word not in ("midday", "allday"):
+        if (
+            self._kind(at) == "word"
+            and len(word) > 5
+            and word.endswith(("day", "days"))
+            and word not in ("midday", "allday")
+        ):
             return Days(frozenset(), trouble="no day of that name"), at + 1
         return None
 
@@ -196,14 +210,18 @@ class DayReader:
             return True
         if not capital:
             return False
-        return (following in (",", "&", "and", "or", "+") and self._short(at + 2) and self._capital(at + 2)) or self._kind(at + 1) == "number"
+        return (
+            following in (",", "&", "and", "or", "+") and self._short(at + 2) and self._capital(at + 2)
+        ) or self._kind(at + 1) == "number"
 
     def _capital(self, at: int) -> bool:
         return at < len(self.tokens) and self.text[self.tokens[at].start].isupper()
 
     def _code(self, at: int) -> frozenset[int] | None:
+        if self._kind(at) != "word":
+            return None
         token = self.tokens[at]
-        if token.kind != "word" or not 2 <= len(token.text) <= 12:
+        if not 2 <= len(token.text) <= 12:
             return None
         raw = self.text[token.start : token.end]
         if raw[0].isupper() or token.text in LOWER_CODES:
@@ -251,6 +269,8 @@ class DayReader:
             if self._word(place) in ("week", "wk"):
                 return Days(self.horizon.week(0), window=True), place + 1
             return None
+        if word in ("during", "in") and following == "the" and self._word(place + 2) == "week":
+            return Days(self.horizon.of(WEEKDAYS), weekly=True, plural=True), place + 3
         if word == "week" and following in ("of", "commencing", "beginning", "starting"):
             found = read_date(self.tokens, place + 2, self.horizon)
             day = self._resolve(found[0][0]) if found and len(found[0]) == 1 else None
@@ -269,8 +289,7 @@ class DayReader:
 
     def _named_week(self, place: int, word: str) -> tuple[Days, int] | None:
         step = place + 1
-        while self._word(step) in THIS:
-            step += 1
+        step += self._word(step) in THIS
         noun, offset = self._word(step), 0 if word in THIS else 1
         if noun in ("week", "wk", "weeks"):
             return Days(self.horizon.week(offset), window=True), step + 1
@@ -284,7 +303,9 @@ class DayReader:
             unit = self._word(step + 1)
             length = {"week": 7, "weeks": 7, "day": 1, "days": 1}.get(unit)
             if length:
-                return Days(self.horizon.span(self.horizon.first, self.horizon.first + count * length - 1), window=True), step + 2
+                return Days(
+                    self.horizon.span(self.horizon.first, self.horizon.first + count * length - 1), window=True
+                ), step + 2
         return None
 
     def _dated(self, at: int) -> tuple[Days, int] | None:
@@ -297,7 +318,12 @@ class DayReader:
             return Days(frozenset(), trouble="no such date"), end
         known = [number for number in numbers if number is not None]
         days = self.horizon.span(known[0], known[-1]) if ranged else frozenset(known) & self.horizon.days
-        dated = Days(days, weekday_of(known[0]) if len(known) == 1 else None, dated=True, outside=not days or not days >= set(known))
+        dated = Days(
+            days,
+            weekday_of(known[0]) if len(known) == 1 else None,
+            dated=True,
+            outside=not days or not days >= set(known),
+        )
         return self._beside_weekday(dated, known[0], end) if len(known) == 1 else (dated, end)
 
     def _resolve(self, written: Written) -> int | None:
@@ -307,7 +333,7 @@ class DayReader:
         """`Monday Dec 8`, `Mon the 8th`, `Monday, 8 December`: one day, if the two agree."""
         if named.plural or named.weekday is None:
             return named, at
-        place = at
+        place = at + (self._word(at) == "." and self._word(at - 1) in SHORT_DAYS)
         while self._word(place) in (",", "(", "the", "on"):
             place += 1
         found = read_date(self.tokens, place, self.horizon)

@@ -9,12 +9,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 
-from services.reviews.clauses import ClauseReader, Reports
+from services.reviews.clauses import ClauseReader
 from services.reviews.horizon import Horizon
 from services.reviews.intervals import Interval, Resolver, as_intervals
 from services.reviews.phrases import PhraseReader
 from services.reviews.places import zone_named
 from services.reviews.readback import read_back
+from services.reviews.scopes import Reports
 from services.reviews.tokens import Token, tokenise
 
 DEFAULT_MINUTES = 30
@@ -69,7 +70,12 @@ def parse(
     reader = ClauseReader(phrases, reports)
     clauses = reader.read()
     intervals = as_intervals(Resolver(horizon, reader.zone or place, duration_minutes, reports).resolve(clauses))
-    return Parsed(intervals, read_back(intervals, place, horizon), _fragments(text, tokens, reports), _doubts(text, tokens, reports))
+    return Parsed(
+        intervals,
+        read_back(intervals, place, horizon),
+        _fragments(text, tokens, reports),
+        _doubts(text, tokens, reports),
+    )
 
 
 def _fragments(text: str, tokens: list[Token], reports: Reports) -> tuple[str, ...]:
@@ -85,7 +91,7 @@ def _fragments(text: str, tokens: list[Token], reports: Reports) -> tuple[str, .
 
 
 def _doubts(text: str, tokens: list[Token], reports: Reports) -> tuple[Ambiguity, ...]:
-    found = {}
+    found: dict[Ambiguity, None] = {}
     for first, end, chosen, alternatives in reports.doubts:
         ambiguity = Ambiguity(text[tokens[first].start : tokens[max(end, first + 1) - 1].end], chosen, alternatives)
         found[ambiguity] = None

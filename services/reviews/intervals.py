@@ -6,11 +6,12 @@ twice means its first occurrence, and is reported as a doubt.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
-from services.reviews.clauses import Clause, Reports
+from services.reviews.clocks import Clock
 from services.reviews.horizon import Horizon, show
+from services.reviews.scopes import Clause, Reports
 from services.reviews.times import Time, around
 from services.reviews.vocabulary import DAY, PERIODS
 
@@ -66,6 +67,7 @@ class Resolver:
         self.session = session
         self.reports = reports
         self.found: set[Span] = set()
+        self.excluded: dict[int, list[Span] | None] = {}
 
     def resolve(self, clauses: list[Clause]) -> list[Span]:
         """The spans of all clauses in minutes since 1970 UTC, sorted and merged."""
@@ -79,6 +81,9 @@ class Resolver:
             self.reports.unparsed.append((clause.first, clause.end))
             return
         days = self._days(clause)
+        if not days:
+            self.reports.unparsed.append((clause.first, clause.end))
+            return
         holes = self._holes(clause)
         if holes is None:
             self.reports.unparsed.append((clause.first, clause.end))
@@ -91,13 +96,9 @@ class Resolver:
             self._place(clause, zone, day, left)
 
     def _days(self, clause: Clause) -> frozenset[int]:
-        if not clause.days:
-            days = self.horizon.days if clause.everything else self.horizon.preferred
-        else:
-            days = clause.chosen()
-        for window in clause.windows:
-            days &= window
-        return days
+        if clause.days:
+            return clause.chosen()
+        return self.horizon.days if clause.everything else self.horizon.preferred
 
     def _holes(self, clause: Clause) -> tuple[list[Span], dict[int, list[Span]], set[int]] | None:
         """What is excluded: on every day, on some days, and whole days; None when an exclusion has no such time."""
@@ -107,7 +108,7 @@ class Resolver:
         for one in clause.excluded:
             if one.trouble:
                 continue
-            spans = self._times(one) if one.times else [(0, 2 * DAY_MINUTES)]
+            spans = self._excluded(one)
             if spans is None:
                 return None
             if not one.days:
@@ -118,6 +119,12 @@ class Resolver:
                 for day in one.chosen():
                     by_day.setdefault(day, []).extend(spans)
         return merged(always), by_day, gone
+
+    def _excluded(self, clause: Clause) -> list[Span] | None:
+        """The wall times of an exclusion, worked out once for all clauses that it is taken from."""
+        if id(clause) not in self.excluded:
+            self.excluded[id(clause)] = self._times(clause) if clause.times else [(0, 2 * DAY_MINUTES)]
+        return self.excluded[id(clause)]
 
     def _times(self, clause: Clause) -> list[Span] | None:
         """The wall times of a clause in minutes of its first day; None when one of them cannot be."""
@@ -174,16 +181,21 @@ def combined(times: list[Time], links: list[str]) -> list[Time]:
     for time, link in zip(times, links, strict=True):
         last = result[-1] if result else None
         beside = link in ("", "-") or (link == "," and last is not None and last.kind == "period")
-        if last and beside and last.kind == "period" and last.period and time.clocked() and _fits(time, last.period, link):
-            result[-1] = replace(time, hint=time.hint or last.period, narrows=time.kind in ("after", "from", "before"))
-        elif last and link in ("", "-") and time.kind == "period" and time.period and last.clocked() and not last.hint and _fits(last, time.period, link):
+        if last and beside and last.period and time.clocked() and _fits(time, last.period, link):
+            bound = time.kind in ("after", "from", "before")
+            result[-1] = replace(time, hint=time.hint or last.period, narrows=bound)
+        elif last and beside and time.period and last.clocked() and not last.hint and _fits(last, time.period, link):
             result[-1] = replace(last, hint=time.period)
         elif last and link == "or" and _carries(last, time):
-            result[-1] = replace(last, first=replace(last.first, half=time.first.half))  # type: ignore[arg-type, union-attr]
+            result[-1] = replace(last, first=_with_half_of(last, time))
             result.append(time)
         else:
             result.append(time)
     return result
+
+
+def _with_half_of(last: Time, time: Time) -> Clock | None:
+    return replace(last.first, half=time.first.half) if last.first and time.first else last.first
 
 
 def _fits(time: Time, period: str, link: str) -> bool:
@@ -211,7 +223,11 @@ def _carries(last: Time, time: Time) -> bool:
 
 def bounded(times: list[Time], spans: list[Span]) -> list[Span]:
     """`after 2 and before 5` is one span; `before 10 and after 4` are two."""
-    if len(times) == 2 and len(spans) == 2 and {times[0].kind in ("after", "from"), times[1].kind in ("after", "from")} == {True, False}:
+    if (
+        len(times) == 2
+        and len(spans) == 2
+        and {times[0].kind in ("after", "from"), times[1].kind in ("after", "from")} == {True, False}
+    ):
         opens, closes = (0, 1) if times[0].kind in ("after", "from") else (1, 0)
         if times[closes].kind == "before" and spans[opens][0] < spans[closes][1]:
             return [(spans[opens][0], spans[closes][1])]
@@ -222,7 +238,11 @@ def bounded(times: list[Time], spans: list[Span]) -> list[Span]:
 def steady_shift(zone: tzinfo, day: int) -> int | None:
     """Minutes that a zone is ahead of UTC from a day's start through the next day; None when the clocks change."""
     start = datetime.fromordinal(day)
-    offsets = {(start + timedelta(hours=hours)).replace(tzinfo=zone, fold=fold).utcoffset() for hours in (0, 12, 24, 36, 48) for fold in (0, 1)}
+    offsets = {
+        (start + timedelta(hours=hours)).replace(tzinfo=zone, fold=fold).utcoffset()
+        for hours in (0, 12, 24, 36, 48)
+        for fold in (0, 1)
+    }
     if len(offsets) != 1:
         return None
     offset = offsets.pop()
@@ -234,4 +254,4 @@ def as_intervals(spans: list[Span]) -> tuple[Interval, ...]:
     return tuple(Interval(EPOCH + timedelta(minutes=start), EPOCH + timedelta(minutes=end)) for start, end in spans)
 
 
-__all__ = ["Interval", "Resolver", "as_intervals", "combined", "merged", "steady_shift", "timezone", "without"]
+__all__ = ["Interval", "Resolver", "as_intervals", "combined", "merged", "steady_shift", "without"]

@@ -25,7 +25,11 @@ from services.reviews.vocabulary import (
 )
 
 QUIET_MARKS = frozenset("()[]{}:\"“”„«»*_=<>\\…#'") | BULLETS
+MARKS_WITH_MEANING = frozenset("@~+")
+SENTENCE_STARTS = FILLERS | AND_WORDS | OR_WORDS
 SENTENCE_ENDS = frozenset(".!?")
+# After "after" and "before" these say nothing about time; "after work" does, but only to the writer.
+ORDINARY_BOUNDS = FILLERS - {"work", "school", "meeting", "call"}
 STRENGTH = {"": 0, "-": 0, "/": 1, "and": 2, "or": 2, ",": 3, "but": 4}
 
 
@@ -65,14 +69,29 @@ class PhraseReader:
         token = self.tokens[at]
         if token.kind == "line":
             yield Phrase("break", at, at + 1, "line")
-        elif token.kind == "number" and self._at_line_start() and self._word(at + 1) in (")", ".") and not self._glued(at + 2):
+        elif (
+            token.kind == "number"
+            and self._at_line_start()
+            and self._word(at + 1) in (")", ".")
+            and not self._glued(at + 2)
+        ):
             yield Phrase("filler", at, at + 2)
+        elif token.kind == "mark" and token.text not in MARKS_WITH_MEANING:
+            yield self._mark(at) or self._rest(at)
         else:
             yield self._meaning(at) or self._mark(at) or self._rest(at)
 
     def _meaning(self, at: int) -> Phrase | None:
         """The first reading that fits, in the order in which one would otherwise hide another."""
-        return self._zone(at) or self._today_period(at) or self._any(at) or self._negation(at) or self._bound(at) or self._day(at) or self._time(at)
+        return (
+            self._zone(at)
+            or self._today_period(at)
+            or self._any(at)
+            or self._negation(at)
+            or self._bound(at)
+            or self._day(at)
+            or self._time(at)
+        )
 
     def _any(self, at: int) -> Phrase | None:
         end = self.times.any_time(at)
@@ -122,7 +141,7 @@ class PhraseReader:
         """`any day but Friday`: right before "but" stands a word that means all."""
         last = self.found[-1]
         word = self._word(last.end - 1)
-        return word in UNIVERSAL and last.kind in ("days", "time", "filler") and (last.kind != "filler" or word == "anything")
+        return word in UNIVERSAL and last.kind in ("days", "time")
 
     def _bound(self, at: int) -> Phrase | None:
         """`until Friday`, `after the 8th`, `from Monday on`: a part of the horizon; `from Monday to Friday` is a list."""
@@ -138,7 +157,11 @@ class PhraseReader:
         days, end = found
         if kind == "from" and (len(days.days) > 1 and days.weekday is None):
             return Phrase("days", at, end, days)
-        start = self.horizon.next_of(days.weekday) if days.weekly and days.weekday is not None else min(days.days, default=None)
+        start = (
+            self.horizon.next_of(days.weekday)
+            if days.weekly and days.weekday is not None
+            else min(days.days, default=None)
+        )
         if start is None:
             return None
         horizon = self.horizon
@@ -153,7 +176,11 @@ class PhraseReader:
     def _between(self, at: int, place: int) -> Phrase | None:
         first = self.days.read(place)
         if first is None or self._word(first[1]) not in ("and", "&", "to", "-"):
-            return Phrase("days", at, first[1], first[0]) if first and len(first[0].days) > 1 and first[0].weekday is None else None
+            return (
+                Phrase("days", at, first[1], first[0])
+                if first and len(first[0].days) > 1 and first[0].weekday is None
+                else None
+            )
         last = self.days.read(first[1] + 1)
         if last is None or last[0].trouble or first[0].trouble:
             return None
@@ -164,6 +191,10 @@ class PhraseReader:
         return Phrase("days", at, found[1], found[0]) if found else None
 
     def _time(self, at: int) -> Phrase | None:
+        if self._word(at) == "same" and self._word(at + 1) in ("time", "times", "hours", "hour", "thing"):
+            return Phrase("time", at, at + 2, Time("same"))
+        if self._word(at) == "ditto":
+            return Phrase("time", at, at + 1, Time("same"))
         found = self.times.read(at, self._company(at))
         if found:
             return self._checked(at, *found)
@@ -190,12 +221,14 @@ class PhraseReader:
         """`after class`: a bound that only the writer knows."""
         while self._word(place) in ("my", "the", "our", "a"):
             place += 1
-        if place < len(self.tokens) and self.tokens[place].kind == "word" and self._word(place) not in FILLERS - {"work", "school", "meeting", "call"}:
+        if place < len(self.tokens) and self.tokens[place].kind == "word" and self._word(place) not in ORDINARY_BOUNDS:
             return Phrase("time", at, place + 1, Time("trouble"))
         return None
 
     def _company(self, at: int) -> bool:
         """Whether a number alone is a time here: after a day, beside another time, before `on Monday`."""
+        if self.found and self.found[-1].kind == "unknown":
+            return False  # "room 5"
         last = self._last_meaning()
         if last in ("days", "time"):
             return True
@@ -209,11 +242,8 @@ class PhraseReader:
             at += 1
             if self._word(at) in ("am", "pm", ":"):
                 return True
-            place = at + 1 if self._word(at) in ("on", "this", "every") else at
-            if self.days.read(place):
-                return True
             if self._word(at) not in ("and", "or", ",", "/", "&"):
-                return False
+                return bool(self.days.read(at + 1 if self._word(at) in ("on", "this", "every") else at))
             while self._word(at) in ("and", "or", ",", "/", "&"):
                 at += 1
             if at >= len(self.tokens):
@@ -228,7 +258,9 @@ class PhraseReader:
         if text == ";":
             return Phrase("break", at, at + 1, ";")
         if text in SENTENCE_ENDS:
-            ends = not self._glued(at + 1) and not (text == "." and self._word(at - 1) in DOTTED)
+            ends = not self._glued(at + 1) and not (
+                text == "." and self._word(at - 1) in DOTTED and not self._new_sentence(at + 1)
+            )
             return Phrase("break" if ends and at + 1 < len(self.tokens) else "filler", at, at + 1, text)
         if text in (",", "|", "、", "，"):
             return Phrase("sep", at, at + 1, ",")
@@ -239,6 +271,13 @@ class PhraseReader:
         if text in QUIET_MARKS or text in ("@", "~"):
             return Phrase("filler", at, at + 1)
         return None
+
+    def _new_sentence(self, at: int) -> bool:
+        """Whether a capital begins a sentence: `Wed. Also`, and not `Mon. Tue.` or `Dec. 8`."""
+        if at >= len(self.tokens) or self.tokens[at].kind != "word":
+            return False
+        word, capital = self._word(at), self.text[self.tokens[at].start].isupper()
+        return capital and word in SENTENCE_STARTS and self.days.read(at) is None
 
     def _joining_word(self, at: int) -> Phrase | None:
         word = self._word(at)

@@ -5,10 +5,31 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from services.reviews.tokens import Token
-from services.reviews.vocabulary import UNKNOWN_ZONES, ZONE_NOUNS, ZONES, ZONES_IN_CAPITALS
+from services.reviews.vocabulary import (
+    DAY_NAMES,
+    DAY_SETS,
+    FILLERS,
+    MONTHS,
+    PERIOD_WORDS,
+    SHORT_DAYS,
+    UNKNOWN_ZONES,
+    ZONE_NOUNS,
+    ZONES,
+    ZONES_IN_CAPITALS,
+)
 
 ENDS_OF_NAME = frozenset(" \t\n\r,;()[]")
 LONGEST_NAME = 40
+# Words that make no place of "... time".
+ORDINARY = (
+    FILLERS
+    | SHORT_DAYS.keys()
+    | DAY_SETS.keys()
+    | MONTHS.keys()
+    | PERIOD_WORDS.keys()
+    | set(DAY_NAMES)
+    | {f"{day}s" for day in DAY_NAMES}
+)
 
 
 @lru_cache(maxsize=1)
@@ -32,7 +53,9 @@ def zone_named(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=1)
 def _single_names() -> frozenset[str]:
-    return frozenset(name for name in available_timezones() if "/" not in name and name not in ("localtime", "Factory", "posixrules"))
+    return frozenset(
+        name for name in available_timezones() if "/" not in name and name not in ("localtime", "Factory", "posixrules")
+    )
 
 
 def read_zone(text: str, tokens: list[Token], at: int, after_time: bool) -> tuple[tzinfo | None, int] | None:
@@ -43,7 +66,7 @@ def read_zone(text: str, tokens: list[Token], at: int, after_time: bool) -> tupl
     if token.kind != "word":
         return None
     following = _text(tokens, at + 1)
-    if following == "/" and tokens[at + 1].glued:
+    if following == "/" and tokens[at + 1].glued and not (token.glued and _text(tokens, at - 1) == "/"):
         named = _iana(text, tokens, at)
         if named:
             return named
@@ -60,10 +83,26 @@ def read_zone(text: str, tokens: list[Token], at: int, after_time: bool) -> tupl
         return ZoneInfo(ZONES[token.text]), _noun(tokens, at + 1)
     if token.text in UNKNOWN_ZONES and (capital or (token.text not in ZONES_IN_CAPITALS and after_time)):
         return None, _noun(tokens, at + 1)
-    if after_time and capital and 3 <= len(token.text) <= 4 and token.text.endswith("t") and token.text not in ("sat", "oct", "sept", "asst"):
+    if (
+        after_time
+        and capital
+        and 3 <= len(token.text) <= 4
+        and token.text.endswith("t")
+        and token.text not in ("sat", "oct", "sept", "asst")
+    ):
         return None, _noun(tokens, at + 1)
-    if after_time and following == "time" and (text[token.start].isupper() or token.text == "your") and token.text not in ("my", "local", "any"):
-        return None, at + 2
+    return _somewhere(text, tokens, at) if after_time else None
+
+
+def _somewhere(text: str, tokens: list[Token], at: int) -> tuple[None, int] | None:
+    """`London time`, `New York time`, `your time`: a zone, but nobody said which."""
+    for place in range(at, min(at + 3, len(tokens) - 1)):
+        token = tokens[place]
+        known = token.text in ORDINARY or token.text in ZONES
+        if token.kind != "word" or (token.text != "your" and (known or not text[token.start].isupper())):
+            return None
+        if tokens[place + 1].text == "time":
+            return None, place + 2
     return None
 
 

@@ -15,9 +15,10 @@ def read_back(intervals: tuple[Interval, ...], zone: tzinfo, horizon: Horizon) -
     for interval in intervals:
         start, end = interval.start.astimezone(zone), interval.end.astimezone(zone)
         by_shape[start.weekday(), _shape(start, end)].add(start.toordinal())
-    weekly, dated = [], []
+    weekly: list[tuple[int, str]] = []
+    dated: list[tuple[int, str]] = []
     for (weekday, shape), days in by_shape.items():
-        if days >= horizon.by_weekday[weekday] and len(days) > 0 and horizon.by_weekday[weekday]:
+        if horizon.by_weekday[weekday] and days >= horizon.by_weekday[weekday]:
             weekly.append((weekday, shape))
         else:
             dated.extend((day, shape) for day in days)

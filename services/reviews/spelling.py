@@ -9,10 +9,14 @@ from functools import lru_cache
 from services.reviews.vocabulary import DAY_NAMES
 
 # English words within the allowed distance of a day name.
-NOT_DAYS = frozenset({"sundry", "sundae", "sundaes", "sunray", "sundial", "frida", "money", "monda", "saturate", "saturated", "mundane"})
+NOT_DAYS = frozenset(
+    {"sundry", "sundae", "sundaes", "sunray", "sundial", "frida", "money", "monda", "saturate", "saturated", "mundane"}
+)
 # How many edits a name of so many letters forgives.
 ALLOWED = {6: 1, 7: 1, 8: 2, 9: 2}
-TOMORROW = frozenset({"tomorrow", "tmrw", "tmr", "tmrrw", "tmw", "tomo", "tmro", "tomoz", "tomorow", "tommorow", "tomorrows", "tmoro"})
+TOMORROW = frozenset(
+    {"tomorrow", "tmrw", "tmr", "tmrrw", "tmw", "tomo", "tmro", "tomoz", "tomorow", "tommorow", "tomorrows", "tmoro"}
+)
 
 
 def distance(one: str, other: str, limit: int) -> int:

@@ -23,31 +23,43 @@ from services.reviews.vocabulary import (
 )
 
 PERIOD_NAMES = ("morning", "mornings", "evening", "evenings", "afternoon", "afternoons")
-# Several words before a clock, and what they make of it.
-OPENINGS = (
-    (("not", "before"), "from"), (("no", "earlier", "than"), "from"), (("not", "earlier", "than"), "from"), (("no", "sooner", "than"), "from"),
-    (("not", "until"), "from"), (("not", "till"), "from"), (("nothing", "before"), "from"), (("as", "of"), "from"), (("as", "early", "as"), "from"),
-    (("any", "time", "from"), "from"), (("not", "after"), "before"), (("no", "later", "than"), "before"), (("not", "later", "than"), "before"),
-    (("not", "past"), "before"), (("nothing", "after"), "before"), (("as", "late", "as"), "before"), (("up", "to"), "before"), (("up", "until"), "before"),
-    (("up", "till"), "before"), (("prior", "to"), "before"), (("later", "than"), "after"), (("earlier", "than"), "before"), (("b", "/", "w"), "between"),
-    (("starting", "at"), "from"), (("starting", "from"), "from"), (("beginning", "at"), "from"), (("earliest",), "from"), (("latest",), "before"),
-    (("between",), "between"), (("btwn",), "between"), (("btw",), "between"), (("at",), "at"), (("@",), "at"),
-)  # fmt: skip
-OPENINGS_BY_WORD: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-for _words, _kind in (
-    *OPENINGS,
-    *((((word,), "after")) for word in AFTER),
-    *((((word,), "from")) for word in FROM),
-    *((((word,), "before")) for word in (*BEFORE, "through", "thru")),
-    *((((word,), "about")) for word in APPROXIMATE),
-):
-    OPENINGS_BY_WORD.setdefault(_words[0], []).append((_words, _kind))
-ENDINGS = (
-    (("and", "on"), "from"), (("or", "later"), "from"), (("and", "later"), "from"), (("or", "after"), "from"), (("and", "after"), "from"),
-    (("and", "beyond"), "from"), (("and", "onwards"), "from"), (("and", "onward"), "from"), (("onwards",), "from"), (("onward",), "from"),
-    (("forward",), "from"), (("at", "the", "earliest"), "from"), (("earliest",), "from"), (("or", "earlier"), "before"), (("and", "earlier"), "before"),
-    (("or", "before"), "before"), (("and", "before"), "before"), (("at", "the", "latest"), "before"), (("latest",), "before"),
-)  # fmt: skip
+# Words before a clock, and what they make of it.
+OPENINGS = {
+    "from": (
+        "not before", "no earlier than", "not earlier than", "no sooner than", "not until", "not till", "nothing before", "as of",
+        "as early as", "starting at", "starting from", "beginning at", "earliest", *FROM,
+    ),
+    "before": (
+        "not after", "no later than", "not later than", "not past", "nothing after", "as late as", "up to", "up until", "up till",
+        "prior to", "earlier than", "latest", "through", "thru", *BEFORE,
+    ),
+    "after": ("later than", *AFTER),
+    "between": ("between", "btwn", "btw", "b / w"),
+    "about": tuple(APPROXIMATE),
+    "at": ("at", "@"),
+}  # fmt: skip
+# Words after a clock alone.
+ENDINGS = {
+    "from": (
+        "and on", "or later", "and later", "or after", "and after", "and beyond", "and onwards", "and onward", "onwards", "onward",
+        "forward", "at the earliest", "earliest",
+    ),
+    "before": ("or earlier", "and earlier", "or before", "and before", "at the latest", "latest"),
+}  # fmt: skip
+
+
+def _by_first_word(table: dict[str, tuple[str, ...]]) -> dict[str, list[tuple[tuple[str, ...], str]]]:
+    """Phrases by their first word, the longest first."""
+    result: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    for kind, phrases in table.items():
+        for phrase in phrases:
+            words = tuple(phrase.split())
+            result.setdefault(words[0], []).append((words, kind))
+    return {word: sorted(found, key=lambda one: -len(one[0])) for word, found in result.items()}
+
+
+OPENINGS_BY_WORD = _by_first_word(OPENINGS)
+ENDINGS_BY_WORD = _by_first_word(ENDINGS)
 SOFT = frozenset({*APPROXIMATE, "at", "the", "say", "like", "@"})
 
 
@@ -111,11 +123,17 @@ class TimeReader:
         word, following = self.word(at), self.word(at + 1)
         if word in ("anytime", "whenever", "anytimes") or (word == "allday"):
             return at + 1
+        if word == "anything" and following in ("but", "except", "besides", "after", "before", "between", "from"):
+            return at + 1
         if word in ("any", "what") and following in ("time", "hour"):
             return at + 2
         if word == "at" and following == "all" and self.word(at + 2) == "times":
             return at + 3
-        if word in ("all", "whole", "entire", "full") and following == "day" and self.word(at + 2) not in ("s", "except"):
+        if (
+            word in ("all", "whole", "entire", "full")
+            and following == "day"
+            and self.word(at + 2) not in ("s", "except")
+        ):
             return at + 3 if self.word(at + 2) == "long" else at + 2
         if word == "all" and following == "-" and self.word(at + 2) == "day":
             return at + 3
@@ -168,7 +186,7 @@ class TimeReader:
         opened = self.opening(at)
         kind, place = opened or ("", at)
         about = kind == "about"
-        while opened and self.word(place) in SOFT:
+        while opened and self.word(place) in SOFT and place < at + 8:
             about = about or self.word(place) in APPROXIMATE
             place += 1
         found = read_clock(self.tokens, place)
@@ -188,17 +206,18 @@ class TimeReader:
     def _single(self, first: Clock, end: int, kind: str, company: bool, about: bool) -> tuple[Time, int] | None:
         if self.word(end) == "ish" or (self.word(end) == "-" and self.word(end + 1) == "ish"):
             about, end = True, end + (1 if self.word(end) == "ish" else 2)
-        time, end = self._hinted(Time({"at": "start", "about": "start", "": "start"}.get(kind, kind), first, about=about), end)
-        if (first.bare or first.compact) and not (company or time.hint or about):
+        time, end = self._hinted(
+            Time({"at": "start", "about": "start", "": "start"}.get(kind, kind), first, about=about), end
+        )
+        ending = self._ending(end) if time.kind in ("start", "from", "after") else None
+        if ending and time.kind != "start":
+            return time, ending[1] if ending[0] == "from" else end
+        if (first.bare or first.compact) and not (company or time.hint or about or ending):
             return None
-        if time.kind == "start":
-            ending = self._ending(end)
-            if ending:
-                time, end = replace(time, kind=ending[0]), ending[1]
-        return time, end
+        return (replace(time, kind=ending[0]), ending[1]) if ending else (time, end)
 
     def _ending(self, at: int) -> tuple[str, int] | None:
-        for words, kind in ENDINGS:
+        for words, kind in ENDINGS_BY_WORD.get(self.word(at), ()):
             if all(self.word(at + step) == word for step, word in enumerate(words)):
                 if words[-1] in ("after", "before", "on") and read_clock(self.tokens, at + len(words)):
                     return None
@@ -220,13 +239,17 @@ class TimeReader:
             place += 1
         else:
             return None
-        while self.word(place) in SOFT or (self.word(place) in ("up",) and self.word(place + 1) == "to"):
+        while self.word(place) in SOFT and place < at + 6:
             place += 1
         return read_clock(self.tokens, place)
 
     def _broken_range(self, at: int, first: Clock) -> bool:
         """`30-minute`, `2-4 people`: a number and a dash that make no range of times."""
-        return first.bare and self.word(at) == "-" and (self._kind(at + 1) == "number" or self.word(at + 1) in COUNTED)
+        return (
+            (first.bare or first.compact)
+            and self.word(at) == "-"
+            and (self._kind(at + 1) == "number" or self.word(at + 1) in COUNTED)
+        )
 
     def _goes_on(self, at: int) -> bool:
         return self.word(at) == "-" and self._kind(at + 1) == "number" and self.tokens[at].glued
@@ -286,14 +309,21 @@ class TimeReader:
             return int(minutes + 30), place + 3
         step = place + (self.word(place) == "and")
         more = self._amount(step) if unit == 60 else None
-        if more and (DURATION_UNITS.get(self.word(more[1])) == 1 or (self.tokens[step].glued and self.word(place - 1) == "h")):
+        if more and (
+            DURATION_UNITS.get(self.word(more[1])) == 1 or (self.tokens[step].glued and self.word(place - 1) == "h")
+        ):
             return int(minutes + more[0]), more[1] + (DURATION_UNITS.get(self.word(more[1])) == 1)
         return int(minutes), place
 
     def _amount(self, at: int) -> tuple[float, int] | None:
         word = self.word(at)
         if self._kind(at) == "number" and len(word) <= 3:
-            if self.word(at + 1) in (".", ",") and self._kind(at + 2) == "number" and self.tokens[at + 2].glued and len(self.word(at + 2)) == 1:
+            if (
+                self.word(at + 1) in (".", ",")
+                and self._kind(at + 2) == "number"
+                and self.tokens[at + 2].glued
+                and len(self.word(at + 2)) == 1
+            ):
                 return float(f"{word}.{self.word(at + 2)}"), at + 3
             return float(word), at + 1
         tens = {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "sixty": 60, "ninety": 90}

@@ -78,10 +78,15 @@ def _word(folded: list[str], place: int, glued: bool, before: list[Token]) -> To
         return Token("word", folded[place] + "m", place, meridiem, glued)
     end = place
     while end < len(folded) and (
-        folded[end].isalpha() or (folded[end] in ("'", "_") and _alpha(folded, end + 1)) or unicodedata.combining(folded[end])
+        folded[end].isalpha()
+        or (folded[end] in ("'", "_") and _alpha(folded, end + 1))
+        or unicodedata.combining(folded[end])
     ):
         end += 1
-    return Token("word", "".join(folded[place:end]).replace("'", ""), place, max(end, place + 1), glued)
+    text = "".join(folded[place:end]).replace("'", "")
+    if text in ("pmish", "amish") and glued and before and before[-1].kind == "number":
+        return Token("word", text[:2], place, place + 2, glued)
+    return Token("word", text, place, max(end, place + 1), glued)
 
 
 def _meridiem(folded: list[str], place: int) -> int | None:

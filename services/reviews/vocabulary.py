@@ -21,7 +21,9 @@ LETTER_DAYS = {"m": 0, "t": 1, "w": 2, "r": 3, "f": 4}
 # The parts of academic short forms, longest first ("TuTh", "MTWThF", "MTWRF").
 CODE_PARTS = (("tu", 1), ("th", 3), ("sa", 5), ("su", 6), ("m", 0), ("t", 1), ("w", 2), ("r", 3), ("f", 4))
 # Lower case is too near to ordinary words: only these are read.
-LOWER_CODES = frozenset({"mwf", "mw", "wf", "tth", "tuth", "mtw", "mtwth", "mtwthf", "mtwrf", "mtwr", "mwth", "twth", "mtth", "tthf"})
+LOWER_CODES = frozenset(
+    {"mwf", "mw", "wf", "tth", "tuth", "mtw", "mtwth", "mtwthf", "mtwrf", "mtwr", "mwth", "twth", "mtth", "tthf"}
+)
 
 WEEKDAYS = frozenset(range(5))
 WEEKEND = frozenset({5, 6})
@@ -84,7 +86,9 @@ UNDEFINED_TIMES = frozenset({
     "eod", "cob", "eob", "overnight", "late", "early", "bedtime", "midmorning", "midafternoon",
 })  # fmt: skip
 # Words that make "hours" or "time" a time nobody defined ("business hours").
-UNDEFINED_HOURS = frozenset({"business", "office", "working", "work", "school", "class", "normal", "regular", "usual", "core"})
+UNDEFINED_HOURS = frozenset(
+    {"business", "office", "working", "work", "school", "class", "normal", "regular", "usual", "core"}
+)
 
 EASTERN, CENTRAL, MOUNTAIN, PACIFIC = "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"
 ZONES = {
@@ -102,7 +106,9 @@ UNKNOWN_ZONES = frozenset({
     "pet", "nzst", "nzdt", "sast", "wat", "cat", "eat", "gst", "pkt", "bjt", "cist", "mez", "mesz", "ict", "npt", "trt",
 })  # fmt: skip
 # Of these, the ones that are ordinary words too: zones only in capitals.
-ZONES_IN_CAPITALS = frozenset({"et", "ct", "mt", "pt", "z", "west", "art", "cat", "eat", "pet", "cot", "wet", "ht", "wat", "ist", "ast", "sgt"})
+ZONES_IN_CAPITALS = frozenset(
+    {"et", "ct", "mt", "pt", "z", "west", "art", "cat", "eat", "pet", "cot", "wet", "ht", "wat", "ist", "ast", "sgt"}
+)
 
 DURATION_UNITS = {
     "minute": 1, "minutes": 1, "min": 1, "mins": 1, "hour": 60, "hours": 60, "hr": 60, "hrs": 60, "h": 60,
@@ -114,7 +120,23 @@ COUNTED = frozenset({
 })  # fmt: skip
 ORDINAL_SUFFIXES = frozenset({"st", "nd", "rd", "th"})
 # "the 5th floor" is no date.
-ORDINAL_NOUNS = frozenset({"floor", "grade", "year", "avenue", "ave", "street", "semester", "time", "choice", "round", "period", "week", "hour"})
+ORDINAL_NOUNS = frozenset(
+    {
+        "floor",
+        "grade",
+        "year",
+        "avenue",
+        "ave",
+        "street",
+        "semester",
+        "time",
+        "choice",
+        "round",
+        "period",
+        "week",
+        "hour",
+    }
+)
 
 AFTER = frozenset({"after", "past", "since"})
 FROM = frozenset({"from", "starting", "beginning", "commencing"})
@@ -126,15 +148,19 @@ APPROXIMATE = frozenset({"around", "about", "approx", "approximately", "roughly"
 NEGATIONS = frozenset({
     "not", "no", "except", "excepting", "excluding", "exclude", "excl", "never", "cant", "cannot", "wont", "dont", "doesnt", "isnt",
     "arent", "unavailable", "busy", "without", "minus", "neither", "nor", "besides", "barring", "couldnt", "wouldnt", "didnt", "none",
-    "nope", "booked", "away", "bad", "impossible", "avoid",
+    "nope", "booked", "away", "bad", "impossible", "avoid", "class", "classes", "lecture", "lectures", "lab", "labs", "exam", "exams",
+    "appointment", "appointments", "shift", "shifts",
 })  # fmt: skip
 # Two words that exclude.
 NEGATION_PAIRS = frozenset({
     ("apart", "from"), ("other", "than"), ("aside", "from"), ("but", "not"), ("just", "not"), ("anything", "but"), ("except", "for"),
     ("out", "on"), ("out", "of"), ("save", "for"), ("is", "out"), ("are", "out"), ("and", "not"), ("exception", "of"), ("n", "a"),
+    ("i", "work"), ("im", "working"), ("have", "work"), ("at", "work"),
 })  # fmt: skip
 # After these, "but" excludes ("any day but Friday").
-UNIVERSAL = frozenset({"day", "days", "anytime", "time", "anything", "everyday", "daily", "whenever", "weekday", "weekdays"})
+UNIVERSAL = frozenset(
+    {"day", "days", "anytime", "time", "anything", "everyday", "daily", "whenever", "weekday", "weekdays"}
+)
 OTHERWISE = frozenset({"otherwise", "else"})
 ANY_TIME = frozenset({"anytime", "whenever", "allday", "anytimes"})
 
@@ -142,25 +168,62 @@ AND_WORDS = frozenset({"and", "plus", "n", "then", "also", "&", "+", "as"})
 OR_WORDS = frozenset({"or", "alternatively"})
 
 # Words that carry no time of their own. Everything else that is not understood is reported.
-FILLERS = frozenset("""
-    a able about above absolutely actually afterwards again ahead all alright also always am an any anything anyway are around as asap ask at
-    availability availabilities available avail be because been being best better between bit both but call calls can chat check cheers choice
-    could date dates day days dear definitely discuss do does easiest easy either email ends entire especially etc fairly fantastic feel fine
-    first flexible following follows for free friendly from fully generally get give glad go good got great greetings guys happy has have having
-    hello help here hey hi hope hour hours how i id ideal ideally if ill im in interview is it its ive join just kind kindly know let lets like
-    likely local looking love made make many may maybe me meet meeting meetings meets might mine most much must my myself name need needs nice now
-    of off ok okay on once one ones only onto open option options or other ours out over own particular perfect perfectly perhaps please pls plz
-    possible possibly pref prefer preferable preferably preference preferences preferred pretty probably quite re ready really regards resume
-    review reviews right schedule scheduled scheduling see sent session sessions set shall should slot slots so some something sometime soon
-    sorry start starts still stuff suit suitable suits sure take talk tell thank thanks that thats the their them then there these they thing
-    things think this those time times timeslot timeslots timing thx to too totally truly try ty typically u until us usual usually very via
-    want was we week well were what whatever when where whichever which who whole will window windows wish with within wonderful work working
-    works would yea yeah yep yes yet you your youre yours zone timezone tz would've everything afterward max minimum maximum at-least least
-    mon-fri every each during currently normally often mainly mostly sharp exactly oclock o'clock respectively inclusive onwards
-    including include includes included come coming ish hrs preferrably prefered avaliable availible availble freely anyone somewhere
-    please! thankyou ya yup cool sounds done doing gonna going able day's kinda sorta both throughout
-    """.split())  # noqa: SIM905
+SILENT = """
+a able about above absolutely actually afterward afterwards again ahead all alright also always am an any anyone anything anyway are around
+as asap ask at avail availabilities availability available availble availible avaliable be because been being best better between bit both
+but call calls can chat check cheers choice come coming cool could currently date dates day days dear definitely discuss do does doing done
+during each easiest easy either email ends entire especially etc every everything exactly fairly fantastic feel fine first flexible
+following follows for free freely friendly from fully generally get give glad go going gonna good got great greetings guys happy has have
+having hello help here hey hi hope hour hours how hrs i id ideal ideally if ill im in include included includes including inclusive
+interview is ish it its ive join just kind kinda kindly know least let lets like likely local looking love made make many may maybe me meet
+meeting meetings meets might mine must my myself name need needs nice normally noted now oclock of off often ok okay on once one ones only
+onto onwards open option options or other ours out over own particular perfect perfectly perhaps please pls plz possible possibly pref
+prefer preferable preferably prefered preference preferences preferrably preferred pretty probably quite re ready really regards
+respectively resume review reviews right say schedule scheduled scheduling see sent session sessions set shall sharp should slot slots so
+some something sometime somewhere soon sorry sorta sounds start starts still stuff suit suitable suits sure take talk tell thank thanks
+thankyou that thats the their them then there these they thing things think this those throughout thx time times timeslot timeslots timezone
+timing to too totally truly try ty typically tz u until us usual usually very via want was we well were what whatever when where which
+whichever who whole will window windows wish with within wonderful work working works would ya yea yeah yep yes yet you your youre yours yup
+zone
+"""
+FILLERS = frozenset(SILENT.split())
 # Fillers that would be a mistake to skip where they qualify a day ("every other Monday", "last Friday").
-RARE_DAYS = frozenset({"other", "alternate", "alternating", "second", "2nd", "third", "first", "last", "past", "fourth", "previous", "biweekly"})
+RARE_DAYS = frozenset(
+    {
+        "other",
+        "alternate",
+        "alternating",
+        "second",
+        "2nd",
+        "third",
+        "first",
+        "last",
+        "past",
+        "fourth",
+        "previous",
+        "biweekly",
+    }
+)
 # Abbreviations whose dot ends no sentence.
-DOTTED = frozenset({*SHORT_DAYS, *MONTHS, "am", "pm", "approx", "excl", "min", "mins", "hr", "hrs", "no", "vs", "e", "g", "i", "ca", "etc", "a", "p"})
+DOTTED = frozenset(
+    {
+        *SHORT_DAYS,
+        *MONTHS,
+        "am",
+        "pm",
+        "approx",
+        "excl",
+        "min",
+        "mins",
+        "hr",
+        "hrs",
+        "vs",
+        "e",
+        "g",
+        "i",
+        "ca",
+        "etc",
+        "a",
+        "p",
+    }
+)
