@@ -6,6 +6,8 @@ SHELL := /bin/sh
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
 PYTHON := .venv/bin/python
+# How many processes share the tests, each with a PostgreSQL and a RabbitMQ of its own.
+PROCESSES := 2
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -38,7 +40,7 @@ admin: prepare ## make an administrator (USERNAME= EMAIL= PASSWORD=)
 
 ##@ Work on it
 test: prepare ## the whole test suite, with servers of its own (ARGS= for pytest)
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadgroup $(ARGS)
 check: prepare ## lint, types, import rules, manifests
 	@$(PYTHON) -m tests.check
 mutations: prepare ## take each guard out of a copy and see that its test fails (some minutes)

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,28 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 
-from fleet.web import ANYONE, MEMBER, Operation
+from fleet import problems
+from fleet.examples import example
+from fleet.web import ANYONE, MEMBER, Derived, Operation
 
 _REASONS = {
+    400: "cannot be read",
     401: "no valid token",
     403: "not entitled",
     404: "not found",
     409: "conflicts with the present state",
+    413: "the body is too large",
+    415: "the body is not of the kind that is wanted",
     422: "a field or parameter is not valid",
     429: "too many requests; see Retry-After",
+    503: "a part that is needed does not answer; see Retry-After",
+}
+_USUAL = {
+    problem.status: problem
+    for problem in (
+        *(problems.Unreadable, problems.Unauthorized, problems.Forbidden, problems.NotFound),
+        *(problems.InvalidFields, problems.TooManyRequests, problems.Unavailable),
+    )
 }
 _KINDS = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer"}, "string": {"type": "string"}}
 
@@ -32,13 +46,15 @@ def document(app: Flask) -> dict[str, Any]:
     """The OpenAPI document of an application."""
     plugin = MarshmallowPlugin(schema_name_resolver=_name)
     spec = APISpec(f"Propel: {app.name}", "1.0.0", "3.1.0", plugins=[plugin])
+    assert plugin.converter is not None
+    plugin.converter.add_attribute_function(_derived)
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     problem: dict[str, Any] = {
         "type": "object",
         "required": ["type", "title", "status", "detail"],
         "properties": {name: {"type": "string"} for name in ("type", "title", "detail", "instance")},
     }
-    problem["properties"]["status"] = {"type": "integer"}
+    problem["properties"] |= {"status": {"type": "integer"}, "request_id": {"type": ["string", "null"]}}
     spec.components.schema("Problem", problem)
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = app.view_functions[rule.endpoint]
@@ -48,7 +64,56 @@ def document(app: Flask) -> dict[str, Any]:
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             spec.path(path, operations={method.lower(): _operation(app.name, rule, view, declared, method)})
-    return spec.to_dict()
+    found = spec.to_dict()
+    _plain(found)
+    _complete(found)
+    return found
+
+
+def _derived(converter: Any, field: Any, **_kwargs: Any) -> dict[str, Any]:
+    """Attribute function of apispec: a derived field is what it says it is."""
+    return dict(converter.field2property(field.kind)) if isinstance(field, Derived) else {}
+
+
+def _plain(node: Any) -> None:
+    """Write regular expressions as JSON Schema has them, and each type once."""
+    if isinstance(node, dict):
+        if isinstance(node.get("pattern"), str):
+            node["pattern"] = node["pattern"].replace("\\A", "^").replace("\\Z", "$")
+        if isinstance(node.get("type"), list):
+            node["type"] = list(dict.fromkeys(node["type"]))
+        # What is worked out can only be read; every answer can only be read, so it says nothing.
+        node.pop("readOnly", None)
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _plain(inner)
+
+
+def _complete(found: dict[str, Any]) -> None:
+    """Give every body an example, and the document the refusals that its operations refer to."""
+    schemas, refusals = found["components"]["schemas"], set()
+    for item in found["paths"].values():
+        for operation in item.values():
+            answers = operation["responses"]
+            refusals |= {int(status) for status in answers if int(status) >= 400}
+            for body in (*answers.values(), operation.get("requestBody", {})):
+                for kind, content in body.get("content", {}).items():
+                    if kind == "application/json":
+                        content["example"] = example(content["schema"], schemas)
+    found["components"]["responses"] = {str(status): _problem_response(status) for status in sorted(refusals)}
+
+
+def _problem_response(status: int) -> dict[str, Any]:
+    usual = _USUAL.get(status)
+    title = usual.title if usual else HTTPStatus(status).phrase
+    slug = usual.slug if usual else title.lower().replace(" ", "-")
+    shown: dict[str, Any] = {"type": problems.TYPE_BASE + slug, "title": title, "status": status}
+    shown |= {"detail": "What is wrong with this request, and what to do next.", "instance": "/api/the/path/"}
+    if usual is problems.InvalidFields:
+        shown["errors"] = [{"pointer": "/points", "detail": "must be a whole number"}]
+    shown["request_id"] = "0192f0c1-7b2e-7cc3-9a5d-4f1e2d3c4b5a"
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {"application/problem+json": {"schema": schema, "example": shown}}
+    return {"description": _REASONS.get(status, title.lower()), "content": content}
 
 
 def _name(schema: Any) -> str:
@@ -81,24 +146,29 @@ def _operation(service: str, rule: Any, view: Any, declared: Operation, method: 
         answer: dict[str, Any] = {"description": _REASONS.get(status, "done")}
         if status < 400 and schema is not None:
             answer["content"] = {"application/json": {"schema": schema}}
-        elif status >= 400:
-            answer["content"] = {"application/problem+json": {"schema": "Problem"}}
-        found["responses"][str(status)] = answer
+        found["responses"][str(status)] = answer if status < 400 else _refusal(status)
     for status in _usual_refusals(rule, declared):
-        problem = {"application/problem+json": {"schema": "Problem"}}
-        found["responses"].setdefault(str(status), {"description": _REASONS[status], "content": problem})
+        found["responses"][str(status)] = _refusal(status)
     return found
 
 
+def _refusal(status: int) -> dict[str, str]:
+    return {"$ref": f"#/components/responses/{status}"}
+
+
 def _usual_refusals(rule: Any, declared: Operation) -> list[int]:
-    found = [429]
+    found = [429, 503]
     if declared.who is not ANYONE:
         found += [401, 403]
-    if declared.body or declared.query:
+    if declared.body:
+        found += [400, 413, 415, 422]
+    if declared.idempotent:
+        found += [400, 422]
+    if declared.query:
         found.append(422)
     if rule.arguments:
         found.append(404)
-    return sorted(found)
+    return sorted(set(found))
 
 
 def _path_parameter(rule: Any, name: str) -> dict[str, Any]:

@@ -146,6 +146,14 @@ class Instant(marshmallow.fields.AwareDateTime):
         return None if value is None else value.isoformat().replace("+00:00", "Z")
 
 
+class Derived(marshmallow.fields.Function):
+    """What `how` makes of the object, described by `kind`: `Derived(fields.Boolean(), lambda m: m.at is not None)`."""
+
+    def __init__(self, kind: marshmallow.fields.Field, how: Callable[[Any], Any]) -> None:
+        super().__init__(how)
+        self.kind = kind
+
+
 class PageQuery(Schema):
     """The parameters of every list."""
 

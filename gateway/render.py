@@ -1,4 +1,5 @@
-"""Writes a complete nginx configuration out of the templates beside this file. Standard library only.
+"""Writes a complete nginx configuration out of the templates beside this file. Standard library only, and one package's
+files: those of the viewer of API documents (gateway/documents.py).
 
     python -m gateway.render --target DIR --listen 0.0.0.0:8080 --upstream users=users:8000 --probe "users worker=..."
 
@@ -20,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway import documents
 from gateway.problems import ABSENT, answer, configuration
 
 TEMPLATES = Path(__file__).resolve().parent
@@ -206,6 +208,7 @@ def render(
     }
     for name, text in written.items():
         (target / name).write_text(text, encoding="utf-8")
+    documents.write(target, SERVICES)
     return target / "nginx.conf"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates
 
-from fleet.web import Instant, PageQuery, Schema, Text, Whole
+from fleet.web import Derived, Instant, PageQuery, Schema, Text, Whole
 from services.points.corrections import LARGEST, Adjusted, status_of
 from services.points.schemas import Balance, PointsLog
 
@@ -48,7 +48,7 @@ class Adjustment(Schema):
     user_id = fields.UUID(attribute="member_id")
     points = fields.Integer()
     reason = fields.String()
-    status = fields.Function(status_of)
+    status = Derived(fields.String(), status_of)
     requested_by = fields.UUID()
     requested_at = Instant()
     expires_at = Instant(allow_none=True)

@@ -46,7 +46,8 @@ def place(session: Session, redemption_id: UUID, member_id: UUID, points: int, m
     state = "refused" if reason else "held"
     if not _insert(session, redemption_id, balance.member_id, state, points=points, reason=reason):
         # It became known while we waited for the lock.
-        return _tell_again(session, redemption_id)
+        _refuse_other_owner(session, redemption_id, balance)
+        return _tell(session, _get(session, redemption_id), balance)
     if state == "held":
         ledger.move(session, balance, "hold", points, f"hold:{redemption_id}", now())
     return _tell(session, _get(session, redemption_id), balance)
@@ -75,9 +76,11 @@ def release(session: Session, redemption_id: UUID, member_id: UUID) -> Hold:
     """Give back what is held; when nothing is known of the redemption yet, see to it that nothing ever will be held."""
     if _find(session, redemption_id) is None:
         # The lock first, as in `place`: of a hold and a release at the same time neither waits for the other's row.
-        owner = ledger.lock_current_balance(session, member_id).member_id
-        _insert(session, redemption_id, owner, "voided")
-    balance = _lock_owner(session, redemption_id)
+        balance = ledger.lock_current_balance(session, member_id)
+        if not _insert(session, redemption_id, balance.member_id, "voided"):
+            _refuse_other_owner(session, redemption_id, balance)
+    else:
+        balance = _lock_owner(session, redemption_id)
     hold = _get(session, redemption_id)
     if _change(session, hold, "held", "released"):
         ledger.move(session, balance, "release", _points(hold), f"release:{redemption_id}", now())
@@ -111,6 +114,16 @@ def _lock_owner(session: Session, redemption_id: UUID) -> Balance:
         return ledger.lock_owner(session, _OWNER.params(id=redemption_id))
     except NotFound as error:
         raise HoldFault(f"nothing is known of redemption {redemption_id}") from error
+
+
+def _refuse_other_owner(session: Session, redemption_id: UUID, balance: Balance) -> None:
+    """HoldFault when the hold is not of the member whose balance is locked.
+
+    Going on to lock its owner's balance too would wait for one member while holding another, and two redemptions that
+    are mixed up crosswise would wait for each other for ever. Tried again, the command meets the hold before any lock.
+    """
+    if _find(session, redemption_id) != balance.member_id:
+        raise HoldFault(f"redemption {redemption_id} is known as another member's")
 
 
 def _get(session: Session, redemption_id: UUID) -> Hold:

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from fleet.web import Instant, PageQuery, Schema, Text, Whole
+from fleet.web import Derived, Instant, PageQuery, Schema, Text, Whole
 from services.points.activities import CATEGORIES, rule_in_words
 
 
@@ -21,16 +21,19 @@ class Activity(Schema):
     code = fields.String()
     name = fields.String()
     category = fields.String()
-    category_name = fields.Function(lambda a: CATEGORIES.get(a.category, a.category))
+    category_name = Derived(fields.String(), lambda a: CATEGORIES.get(a.category, a.category))
     points = fields.Integer()
     description = fields.String()
     requires_approval = fields.Boolean()
     evidence = fields.String()
     evidence_once = fields.String()
     min_description = fields.Integer()
-    cap = fields.Function(lambda a: {"count": a.cap_count, "period": a.cap_period} if a.cap_count else None)
+    cap = Derived(
+        fields.Nested(Cap, allow_none=True),
+        lambda a: {"count": a.cap_count, "period": a.cap_period} if a.cap_count else None,
+    )
     cooldown_seconds = fields.Integer()
-    rule = fields.Function(rule_in_words)
+    rule = Derived(fields.String(), rule_in_words)
     version = fields.Integer()
 
 

@@ -9,7 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from fleet.problems import invalid
-from fleet.web import Flag, Instant, PageQuery, Schema, Text, Whole
+from fleet.web import Derived, Flag, Instant, PageQuery, Schema, Text, Whole
 from services.users import preferences
 from services.users.accounts import TRACKS, display_name, shown_status
 
@@ -132,12 +132,12 @@ class User(Schema):
     id = fields.UUID()
     username = fields.String(allow_none=True)
     email = fields.String(allow_none=True)
-    email_verified = fields.Function(lambda m: m.email_verified_at is not None)
+    email_verified = Derived(fields.Boolean(), lambda m: m.email_verified_at is not None)
     first_name = fields.String()
     last_name = fields.String()
-    display_name = fields.Function(display_name)
+    display_name = Derived(fields.String(), display_name)
     role = fields.String()
-    status = fields.Function(shown_status)
+    status = Derived(fields.String(), shown_status)
     track = fields.String(allow_none=True)
     university = fields.String(allow_none=True)
     company = fields.String(allow_none=True)
@@ -145,9 +145,9 @@ class User(Schema):
     graduation_year = fields.Integer(allow_none=True)
     discord_id = fields.String(allow_none=True)
     discord_username = fields.String(allow_none=True)
-    discord_verified = fields.Function(lambda m: m.discord_id is not None)
-    media_consent = fields.Function(lambda m: m.media_consent_at is not None)
-    onboarding_completed = fields.Function(lambda m: m.onboarding_completed_at is not None)
+    discord_verified = Derived(fields.Boolean(), lambda m: m.discord_id is not None)
+    media_consent = Derived(fields.Boolean(), lambda m: m.media_consent_at is not None)
+    onboarding_completed = Derived(fields.Boolean(), lambda m: m.onboarding_completed_at is not None)
     created_at = Instant()
 
 
@@ -217,25 +217,25 @@ class Consent(Schema):
 class ConsentState(Schema):
     """The media consent, and since when."""
 
-    media_consent = fields.Function(lambda m: m.media_consent_at is not None)
+    media_consent = Derived(fields.Boolean(), lambda m: m.media_consent_at is not None)
     media_consent_at = Instant(allow_none=True)
 
 
 class OnboardingState(Schema):
     """Whether the introduction is done, and since when."""
 
-    onboarding_completed = fields.Function(lambda m: m.onboarding_completed_at is not None)
+    onboarding_completed = Derived(fields.Boolean(), lambda m: m.onboarding_completed_at is not None)
     onboarding_completed_at = Instant(allow_none=True)
 
 
 class DiscordState(Schema):
     """The link to Discord; an unlinked name is only what the member said."""
 
-    discord_linked = fields.Function(lambda m: m.discord_id is not None)
-    discord_verified = fields.Function(lambda m: m.discord_id is not None)
+    discord_linked = Derived(fields.Boolean(), lambda m: m.discord_id is not None)
+    discord_verified = Derived(fields.Boolean(), lambda m: m.discord_id is not None)
     discord_id = fields.String(allow_none=True)
     discord_username = fields.String(allow_none=True)
-    verification_required = fields.Function(lambda m: m.discord_id is None and m.discord_username is not None)
+    verification_required = Derived(fields.Boolean(), lambda m: m.discord_id is None and m.discord_username is not None)
 
 
 class UserFilter(PageQuery):
@@ -259,7 +259,7 @@ class ManagedUser(User):
     """A member as admins see them."""
 
     warnings = fields.Integer()
-    suspension_end = fields.Function(suspension_end)
+    suspension_end = Derived(fields.DateTime(allow_none=True), suspension_end)
     last_activity = Instant(attribute="last_activity_at", allow_none=True)
 
 
@@ -332,8 +332,8 @@ class UserStatus(Schema):
 
     user_id = fields.UUID(required=True, attribute="id")
     warnings = fields.Integer(required=True)
-    points_suspended = fields.Function(lambda m: shown_status(m) == "suspended")
-    suspension_end = fields.Function(suspension_end)
+    points_suspended = Derived(fields.Boolean(), lambda m: shown_status(m) == "suspended")
+    suspension_end = Derived(fields.DateTime(allow_none=True), suspension_end)
     last_activity = Instant(attribute="last_activity_at", allow_none=True)
 
 

@@ -130,7 +130,7 @@ def test_what_is_no_key_is_unreadable(key, call):
     assert effects() == 0
 
 
-@pytest.mark.parametrize("key", ["x", "x" * 255, str(new_id()), "a b", "' OR 1=1 --", "%00"])
+@pytest.mark.parametrize("key", ["x", "x" * 255, "01a216ee-e609-71bf-9d74-ab45223c6cb6", "a b", "' OR 1=1 --", "%00"])
 def test_any_printable_text_is_a_key(key, call):
     assert [call(key).status_code for _ in range(2)] == [201, 201]
     assert effects() == 1

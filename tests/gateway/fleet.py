@@ -99,7 +99,11 @@ class Upstream:
             def log_message(self, *_arguments: object) -> None:
                 """Tests look at `seen`."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            # The default of 5 lets connections wait for a second SYN when the machine is busy: longer than nginx does.
+            request_queue_size = 128
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.address = f"127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from deploy.local.children import wait_until
 from fleet import auth_state
 from fleet.contracts import points
 from fleet.contracts.users import AuthStateChanged
@@ -226,6 +227,39 @@ def test_one_redemption_placed_fifty_times_at_once_is_held_once(ada, row_count):
     assert books(ada) == (90, 10, 0, 100)
     assert row_count("transfers", "kind = 'hold'") == 1
     assert outcomes() == ["points_held"] * 50
+
+
+def test_redemptions_mixed_up_crosswise_are_faults_and_no_deadlock(ada, member):
+    """Fails when a late `place` goes on to lock the true owner's balance while it holds its own."""
+    bob = member("Bob")
+    earn(bob, 100)
+    of_ada, of_bob = new_id(), new_id()
+
+    def claim(member_id: UUID, redemption_id: UUID) -> str:
+        try:
+            return place(member_id, 10, redemption_id).state
+        except holds.HoldFault:
+            return "fault"
+
+    with ThreadPoolExecutor(2) as pool:
+        with transaction() as first, transaction() as second:
+            holds.place(first, of_ada, ada, 10, None)
+            holds.place(second, of_bob, bob, 10, None)
+            crossed = [pool.submit(claim, bob, of_ada), pool.submit(claim, ada, of_bob)]
+            # Both have seen that "theirs" is not known yet, and wait for the two that are about to commit.
+            assert wait_until(lambda: waiting_for_locks() == 2, 10)
+        assert [claimed.result(30) for claimed in crossed] == ["fault", "fault"]
+    assert (books(ada), books(bob)) == ((90, 10, 0, 100), (90, 10, 0, 100))
+    assert_books_balance()
+
+
+def waiting_for_locks() -> int:
+    with transaction() as session:
+        return session.scalar(
+            text(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+        )
 
 
 def test_capture_and_release_at_once_have_one_winner(ada):
