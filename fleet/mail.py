@@ -9,6 +9,7 @@ SMTP_URL says where to send; without it MAIL_SPOOL collects .eml files. A servic
 import smtplib
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from email import policy
 from email.headerregistry import Address
@@ -19,6 +20,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, delete, func, insert, text, update
 from sqlalchemy.orm import Session
@@ -103,16 +105,26 @@ def one_line(words: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in words).split())
 
 
-def queue(session: Session, recipient: str, letter: Letter) -> None:
-    """Queue a letter in this transaction. ValueError for an address that is not just one address."""
+def queue(session: Session, recipient: str, letter: Letter) -> UUID:
+    """Queue a letter in this transaction; returns its id. ValueError for an address that is not just one address."""
     if not recipient.isprintable() or " " in recipient or recipient.count("@") != 1 or set(recipient) & set(',;<>"'):
         raise ValueError("not one plain address")
     values = {"recipient": recipient, "subject": letter.subject, "text_body": letter.text, "html_body": letter.html}
-    session.execute(insert(mail_queue).values(id=new_id(), **values))
+    mail_id = new_id()
+    session.execute(insert(mail_queue).values(id=mail_id, **values))
+    return mail_id
 
 
-def build(mail: Any, sender: str) -> EmailMessage:
-    """The message of a queued row: the same row always gives the same Message-ID and date."""
+def sender_address() -> str:
+    """The bare address that all mail is from."""
+    return parseaddr(read(MailSettings).sender)[1]
+
+
+def build(mail: Any, sender: str, calendar: tuple[str, str] | None = None) -> EmailMessage:
+    """The message of a queued row: the same row always gives the same Message-ID and date.
+
+    `calendar`: method and text of an iCalendar part, beside text and HTML as mail programs look for it, and attached.
+    """
     message = EmailMessage(policy=policy.SMTP)
     name, address = parseaddr(sender)
     message["From"] = Address(name, addr_spec=address)
@@ -124,7 +136,15 @@ def build(mail: Any, sender: str) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text_body)
     message.add_alternative(mail.html_body, subtype="html")
+    if calendar is not None:
+        method, content = calendar
+        message.add_alternative(content, subtype="calendar", charset="utf-8", params={"method": method})
+        message.add_attachment(content.encode(), maintype="application", subtype="ics", filename="invite.ics")
     return message
+
+
+# Method and text of the calendar part of a mail, by its id; a service that sends invitations knows.
+CalendarOf = Callable[[Session, UUID], "tuple[str, str] | None"]
 
 
 class Sender:
@@ -132,9 +152,10 @@ class Sender:
 
     ready = True
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, calendar_of: CalendarOf | None = None) -> None:
         self.stop = stop
         self._settings = read(MailSettings)
+        self._calendar_of = calendar_of
 
     def run(self) -> None:
         """Send, rest when nothing is due, and back off while the server or the database is away."""
@@ -180,7 +201,7 @@ class Sender:
 
     def _deliver(self, mail: Any) -> None:
         try:
-            message = build(mail, self._settings.sender)
+            message = build(mail, self._settings.sender, self._calendar(mail))
         except (ValueError, UnicodeError) as error:
             raise MailRefused(f"cannot be written as a message: {type(error).__name__}") from error
         if not self._settings.url:
@@ -198,6 +219,12 @@ class Sender:
             raise MailRefused("the server does not take such addresses") from error
         except (OSError, smtplib.SMTPException) as error:
             raise MailServerAway(type(error).__name__) from error
+
+    def _calendar(self, mail: Any) -> tuple[str, str] | None:
+        if self._calendar_of is None:
+            return None
+        with transaction() as session:
+            return self._calendar_of(session, mail.id)
 
 
 def _connected(url: str) -> smtplib.SMTP:
