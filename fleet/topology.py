@@ -44,9 +44,17 @@ HEARS: dict[str, tuple[str, ...]] = {
         "rewards.redemption_decided.v1",
         "rewards.redemption_fulfilled.v1",
         "reviews.session_completed.v1",
+        "reviews.review_requested.v1",
     ),
     "rewards": ("users.auth_state_changed.v1",),
-    "reviews": ("users.auth_state_changed.v1",),
+    "reviews": (
+        "users.auth_state_changed.v1",
+        "users.user_updated.v1",
+        "users.contact_changed.v1",
+        "users.discord_linked.v1",
+        "users.accounts_merged.v1",
+        "users.discord_unlinked.v1",
+    ),
     "bot": (),
     "integrations": ("users.auth_state_changed.v1",),
 }

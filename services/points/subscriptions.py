@@ -20,6 +20,7 @@ from services.points import (  # noqa: F401 the *_subscriptions add their handle
     members,
     merge_subscriptions,
     ranks,
+    review_subscriptions,
     submission_subscriptions,
 )
 from services.points.heard import subscriptions

@@ -47,6 +47,11 @@ def latest() -> datetime:
     return now() + timedelta(days=read(BookingSettings).horizon_days)
 
 
+def horizon_days() -> int:
+    """How many days ahead a session may begin."""
+    return read(BookingSettings).horizon_days
+
+
 def check_time(starts_at: datetime, duration: int) -> None:
     """Raise InvalidFields for a time off the five minutes, NotBookable for one too soon or too far."""
     if starts_at.second or starts_at.microsecond or starts_at.minute % 5:

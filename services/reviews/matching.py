@@ -87,6 +87,7 @@ class Board:
         ids = [row.id for row in active]
         spans = availability.of_professionals(session, ids, self.begin, self.end + tail)
         busy, ratings, starts_of = self._busy(ids), self._ratings(ids), self._sessions(ids)
+        self.promised = self._matched(ids)
         self.reviewers = [
             self._reviewer(row, spans[row.id], busy.get(row.id, []), starts_of.get(row.id, []), ratings.get(row.id))
             for row in active
@@ -107,6 +108,11 @@ class Board:
             weeks.append(week)
             moment = week[1] + timedelta(hours=1)
         booked = [sum(1 for start in sessions if begin <= start < end) for begin, end in weeks]
+        # Requests that were given to them and have no session yet will take the first places that are free.
+        for _ in range(self.promised.get(row.id, 0)):
+            place = next((number for number, count in enumerate(booked) if count < row.max_reviews_per_week), None)
+            if place is not None:
+                booked[place] += 1
         taken = self.raster.bits(
             [(availability.minute_of(slot), availability.minute_of(slot) + MINUTES) for slot in busy]
         )
@@ -115,6 +121,14 @@ class Board:
         found.unbooked = ((1 << (self.raster.size + 12)) - 1) & ~taken
         found.masks = [self.raster.span_bits(begin, end) & self.usable for begin, end in weeks]
         return found
+
+    def _matched(self, ids: list[UUID]) -> dict[UUID, int]:
+        statement = (
+            select(ReviewRequest.professional_id, func.count())
+            .where(ReviewRequest.status == "matched", ReviewRequest.professional_id.in_(ids))
+            .group_by(ReviewRequest.professional_id)
+        )
+        return {party: count for party, count in self.session.execute(statement) if party is not None}
 
     def _busy(self, ids: list[UUID]) -> dict[UUID, list[datetime]]:
         statement = select(BookedSlot.party_id, BookedSlot.slot).where(

@@ -107,6 +107,11 @@ def submit(session: Session, student_id: UUID, wish: Wish) -> ReviewRequest:
     return row
 
 
+def by_reference(session: Session, reference: str) -> ReviewRequest | None:
+    """The request that an interaction made before."""
+    return session.scalar(select(ReviewRequest).where(ReviewRequest.reference == reference))
+
+
 def _own_resume(session: Session, resume_id: UUID, student_id: UUID) -> None:
     owner = session.scalar(select(Resume.owner_id).where(Resume.id == resume_id))
     if owner is None or members.resolve(session, owner) != student_id:

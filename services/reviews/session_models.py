@@ -18,7 +18,7 @@ class Meeting(Base):
     __tablename__ = "sessions"
     __table_args__ = (
         CheckConstraint("status IN ('scheduled', 'completed', 'cancelled', 'no_show')", name="status"),
-        CheckConstraint("duration_minutes BETWEEN 5 AND 240 AND duration_minutes % 5 = 0", name="duration_minutes"),
+        CheckConstraint("duration_minutes BETWEEN 5 AND 240 AND mod(duration_minutes, 5) = 0", name="duration_minutes"),
         CheckConstraint("mod(extract(epoch FROM starts_at)::bigint, 300) = 0", name="starts_at"),
         Index(
             "uq_sessions_review_request_id",

@@ -31,7 +31,7 @@ def schedule(
 ) -> Meeting:
     """Book a session for an open request. Raises NotFound, InvalidFields, WrongState, NotActive, NoFit, NotBookable,
     SlotTaken."""
-    viewer = None if actor.is_staff else actor.member_id
+    viewer = None if actor.sees_all else actor.member_id
     request = requests.held(session, request_id, viewer)
     reviewer = professionals.locked(session, professional_id)
     requests.require_open(request, "pending", "matched")
@@ -148,7 +148,7 @@ def cancel(
 
 def cancel_request(session: Session, request_id: UUID, actor: Actor, note: str | None = None) -> ReviewRequest:
     """End a request in any open state, with its session when it has one. Raises NotFound, WrongState."""
-    viewer = None if actor.is_staff else actor.member_id
+    viewer = None if actor.sees_all else actor.member_id
     request = requests.held(session, request_id, viewer)
     if request.status != "scheduled":
         return requests.cancel(session, request_id, viewer, actor, note)

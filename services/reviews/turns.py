@@ -28,9 +28,9 @@ class Actor:
     member_id: UUID | None = None
 
     @property
-    def is_staff(self) -> bool:
-        """True for admins."""
-        return self.kind == "admin"
+    def sees_all(self) -> bool:
+        """True for all but students, who act on what is their own."""
+        return self.kind != "student"
 
 
 SYSTEM = Actor("system")

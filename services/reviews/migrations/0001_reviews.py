@@ -278,6 +278,12 @@ def _requests() -> None:
     )
     op.create_index("ix_turns_review_request_id", "turns", ["review_request_id"], unique=False)
     op.create_index("ix_turns_subject_id_id", "turns", ["subject_id", "id"], unique=False)
+    # What happened is not rewritten; only a note, which is free text, may be erased.
+    op.execute(
+        "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'reviews') THEN "
+        "REVOKE UPDATE, DELETE, TRUNCATE ON turns FROM reviews; GRANT UPDATE (note, actor_id) ON turns TO reviews; "
+        "END IF; END $$"
+    )
 
 
 def _sessions() -> None:
@@ -297,7 +303,7 @@ def _sessions() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("status IN ('scheduled', 'completed', 'cancelled', 'no_show')", name=("ck_sessions_status")),
         sa.CheckConstraint(
-            "duration_minutes BETWEEN 5 AND 240 AND duration_minutes %% 5 = 0", name=("ck_sessions_duration_minutes")
+            "duration_minutes BETWEEN 5 AND 240 AND mod(duration_minutes, 5) = 0", name=("ck_sessions_duration_minutes")
         ),
         sa.CheckConstraint("mod(extract(epoch FROM starts_at)::bigint, 300) = 0", name=("ck_sessions_starts_at")),
         sa.ForeignKeyConstraint(
