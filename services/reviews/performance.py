@@ -39,13 +39,13 @@ def of_professional(session: Session, professional_id: UUID) -> dict[str, Any]:
 def _counts(session: Session, professional_id: UUID) -> dict[str, int]:
     found = dict.fromkeys(("scheduled", "completed", "cancelled", "no_show"), 0)
     mine = select(Meeting.status, func.count()).where(Meeting.professional_id == professional_id)
-    return found | dict(session.execute(mine.group_by(Meeting.status)))
+    return found | dict(session.execute(mine.group_by(Meeting.status)).tuples().all())
 
 
 def _ratings(session: Session, professional_id: UUID) -> dict[int, int]:
     mine = select(Feedback.rating, func.count()).join(Meeting, Meeting.id == Feedback.session_id)
     grouped = mine.where(Meeting.professional_id == professional_id).group_by(Feedback.rating)
-    return dict(session.execute(grouped))
+    return dict(session.execute(grouped).tuples().all())
 
 
 def _rate(part: int, whole: int) -> float | None:
@@ -79,7 +79,7 @@ def _trend(session: Session, professional_id: UUID) -> list[dict[str, Any]]:
         count, average = found.get(day, (0, None))
         result.append(
             {
-                "week": day.isoformat(),
+                "week": day,
                 "reviews": count,
                 "average_rating": None if average is None else round(float(average), 2),
             }
@@ -90,9 +90,11 @@ def _trend(session: Session, professional_id: UUID) -> list[dict[str, Any]]:
 def statistics(session: Session) -> dict[str, Any]:
     """Requests by state, sessions by state, ratings, waiting times, professionals."""
     requests = dict.fromkeys(("pending", "matched", "scheduled", "completed", "cancelled"), 0)
-    requests |= dict(session.execute(select(ReviewRequest.status, func.count()).group_by(ReviewRequest.status)))
+    requests |= dict(
+        session.execute(select(ReviewRequest.status, func.count()).group_by(ReviewRequest.status)).tuples().all()
+    )
     meetings = dict.fromkeys(("scheduled", "completed", "cancelled", "no_show"), 0)
-    meetings |= dict(session.execute(select(Meeting.status, func.count()).group_by(Meeting.status)))
+    meetings |= dict(session.execute(select(Meeting.status, func.count()).group_by(Meeting.status)).tuples().all())
     average, given = session.execute(select(func.avg(Feedback.rating), func.count())).one()
     active = select(func.count()).where(Professional.is_active, Professional.paused_at.is_(None))
     paused = select(func.count()).where(Professional.is_active, Professional.paused_at.is_not(None))

@@ -179,6 +179,8 @@ class Minutes(Text):
         return minute
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        if value is None:
+            return None
         return f"{value // 60 % 24 if value != 1440 else 24:02}:{value % 60:02}"
 
 

@@ -20,7 +20,9 @@ from services.reviews.turns import Actor
 from tests.reviews.conftest import STAFF
 
 
-def schedule(request_id: UUID, professional_id: UUID, at: datetime, minutes: int | None = None, actor: Actor = STAFF) -> UUID:
+def schedule(
+    request_id: UUID, professional_id: UUID, at: datetime, minutes: int | None = None, actor: Actor = STAFF
+) -> UUID:
     with transaction() as session:
         return sessions.schedule(session, request_id, professional_id, at, minutes, actor).id
 
@@ -97,7 +99,9 @@ def test_the_database_refuses_two_bookings_of_one_slot(asked, professional, soon
         session.add(BookedSlot(party_id=reviewer, slot=soon(), session_id=meeting))
 
 
-def test_the_database_refuses_a_slot_off_the_five_minutes_and_a_second_scheduled_session(asked, professional, soon) -> None:
+def test_the_database_refuses_a_slot_off_the_five_minutes_and_a_second_scheduled_session(
+    asked, professional, soon
+) -> None:
     reviewer, request_id = professional(), asked()
     meeting = schedule(request_id, reviewer, soon())
     with pytest.raises(IntegrityError, match="ck_booked_slots_slot"), transaction() as session:
@@ -172,7 +176,9 @@ def test_the_weekly_maximum_is_kept_and_a_move_within_the_week_is_no_further_one
         sessions.reschedule(session, third, monday + timedelta(days=4), STAFF)
 
 
-def test_moving_keeps_the_history_frees_the_old_time_and_raises_the_sequence(asked, professional, soon, row_count) -> None:
+def test_moving_keeps_the_history_frees_the_old_time_and_raises_the_sequence(
+    asked, professional, soon, row_count
+) -> None:
     reviewer = professional()
     meeting = schedule(asked(), reviewer, soon())
     with transaction() as session:
