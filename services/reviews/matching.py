@@ -19,7 +19,7 @@ from services.reviews.assignment import assign
 from services.reviews.booking import COUNTED, week_of
 from services.reviews.models import PreferredTime, Professional, ReviewRequest
 from services.reviews.overlap import MINUTES, Raster, first, starts
-from services.reviews.scoring import Score, score
+from services.reviews.scoring import Score, fixed_terms, timed_terms
 from services.reviews.session_models import BookedSlot, Feedback, Meeting
 from services.reviews.settings import BookingSettings
 
@@ -80,6 +80,7 @@ class Board:
         self.begin, self.end = booking.earliest(), booking.latest()
         tail = timedelta(hours=5)
         self.raster = Raster.between(self.begin, self.end + tail)
+        self.length = max(self.raster.size - tail // timedelta(minutes=MINUTES), 1)
         self.usable = self.raster.span_bits(self.begin, self.end) or 0
         rows = list(session.scalars(select(Professional).order_by(Professional.id)))
         self.idle = [row for row in rows if not row.is_active or row.paused_at is not None]
@@ -202,9 +203,13 @@ class Board:
 
     def suggestion(self, request: ReviewRequest, reviewer: Reviewer, week: int, bit: int) -> Suggestion:
         """A slot, scored."""
+        terms = fixed_terms(request, reviewer.row, reviewer.rating) | self.terms_of_time(reviewer, week, bit)
         moment = self.raster.moment(bit)
-        scored = score(request, reviewer.row, moment, (self.begin, self.end), reviewer.booked[week], reviewer.rating)
-        return Suggestion(request.id, reviewer.row, moment, request.duration_minutes, scored)
+        return Suggestion(request.id, reviewer.row, moment, request.duration_minutes, Score(terms))
+
+    def terms_of_time(self, reviewer: Reviewer, week: int, bit: int) -> dict[str, float]:
+        """The terms of a slot of a professional, whoever comes."""
+        return timed_terms(bit / self.length, reviewer.booked[week], reviewer.row.max_reviews_per_week)
 
 
 def suggest(session: Session, request: ReviewRequest) -> tuple[list[Suggestion], Nobody]:
@@ -269,11 +274,12 @@ def match_all(session: Session) -> list[Choice]:
             weeks, reason = board.fits(request, reviewer, free)
             if reason:
                 why[reason] += 1
+            fixed = sum(fixed_terms(request, reviewer.row, reviewer.rating).values()) if weeks else 0.0
             for week, possible in weeks:
                 bit = first(possible)
                 assert bit is not None
                 bits[number, week] = bit
-                mine[number, week] = board.suggestion(request, reviewer, week, bit).score.total
+                mine[number, week] = fixed + sum(board.terms_of_time(reviewer, week, bit).values())
         scores[request.id], offers[request.id], excluded[request.id] = mine, bits, why
     room = {
         (number, week): max(reviewer.row.max_reviews_per_week - booked, 0)

@@ -1,7 +1,6 @@
 """How well a professional fits a request: a score from 0 to 100 with named terms, and what each is worth."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from difflib import SequenceMatcher
 from functools import lru_cache
 
@@ -70,22 +69,20 @@ def level_fit(request: ReviewRequest, reviewer: Professional) -> float:
     return 1.0 if request.experience_level.casefold() in named else 0.7
 
 
-def score(
-    request: ReviewRequest,
-    reviewer: Professional,
-    starts_at: datetime,
-    between: tuple[datetime, datetime],
-    booked: int,
-    rating: float | None,
-) -> Score:
-    """The score of a session at a time. `between`: the bookable time; `booked`: sessions of that week already."""
-    length = (between[1] - between[0]).total_seconds() or 1.0
-    sooner = 1.0 - min(max((starts_at - between[0]).total_seconds() / length, 0.0), 1.0)
+def fixed_terms(request: ReviewRequest, reviewer: Professional, rating: float | None) -> dict[str, float]:
+    """The terms of a pair that do not depend on the time of the session, weighted."""
     parts = {
         "industry": industry_fit(request.target_industry, tuple(reviewer.specialties)),
         "level": level_fit(request, reviewer),
-        "sooner": sooner,
-        "load": 1.0 - min(booked / reviewer.max_reviews_per_week, 1.0),
         "rating": (UNRATED if rating is None else rating) / 5,
     }
-    return Score({name: round(WEIGHTS[name] * part, 2) for name, part in parts.items()})
+    return {name: round(WEIGHTS[name] * part, 2) for name, part in parts.items()}
+
+
+def timed_terms(passed: float, booked: int, most: int) -> dict[str, float]:
+    """The terms of a time: how much of the bookable time has passed by then (0 to 1), and how full that week is."""
+    sooner = 1.0 - min(max(passed, 0.0), 1.0)
+    return {
+        "sooner": round(WEIGHTS["sooner"] * sooner, 2),
+        "load": round(WEIGHTS["load"] * (1.0 - min(booked / most, 1.0)), 2),
+    }

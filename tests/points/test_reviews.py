@@ -9,7 +9,9 @@ from services.points.review_subscriptions import on_review_requested
 def ask(member_id, has_resume: bool = True, request_id=None) -> None:
     said = ReviewRequested(request_id or new_id(), member_id, has_resume, now())
     with transaction() as session:
-        envelope = Envelope(id=new_id(), source="reviews", type="reviews.review_requested.v1", subject=None, time=now(), data=said)
+        envelope = Envelope(
+            id=new_id(), source="reviews", type="reviews.review_requested.v1", subject=None, time=now(), data=said
+        )
         on_review_requested(session, envelope)
 
 
