@@ -17,7 +17,18 @@ from fleet.contracts.users import (
 from fleet.messages import Envelope
 from fleet.problems import NotFound
 from fleet.subscriptions import Subscriptions
-from services.reviews import chores, google_calendar, letters, members, merging, requests, resumes, sessions, states
+from services.reviews import (
+    chores,
+    google_calendar,
+    google_forms,
+    letters,
+    members,
+    merging,
+    requests,
+    resumes,
+    sessions,
+    states,
+)
 from services.reviews.requests import Wish
 from services.reviews.turns import Actor
 
@@ -31,7 +42,7 @@ def _sender(stop: threading.Event) -> mail.Sender:
 
 
 # What the consumer process does beside: see fleet/worker.py.
-PARTS = (chores.Chores, _sender, google_calendar.Calendar)
+PARTS = (chores.Chores, _sender, google_calendar.Calendar, google_forms.Forms)
 
 
 @subscriptions.handles(UserUpdated)
