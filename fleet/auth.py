@@ -57,6 +57,8 @@ class Caller:
     member_id: UUID
     role: str
     awaiting_approval: bool = False
+    # The sign-in that the token came of; None in a token that names none.
+    session_id: UUID | None = None
 
 
 class KeySet:
@@ -146,13 +148,17 @@ class _Verified:
 
 
 def _whole_claims(claims: dict[str, Any]) -> bool:
-    """What PyJWT lets through and we do not: an access token, whole numbers in range as times and `sv`, a UUID as `sub`."""
+    """What PyJWT lets through and we do not: an access token, whole numbers in range as times and `sv`, UUIDs as `sub` and `sid`."""
     times = [claims.get(name) for name in ("exp", "iat", "nbf", "sv")]
     if not all(type(value) is int and 0 <= value < 2**40 for value in times):
         return False
     try:
-        owned = str(UUID(claims["sub"])) == claims["sub"]
-        return owned and type(claims.get("role")) is str and claims.get("type") == "access"
+        ids = [claims["sub"], claims["sid"]] if "sid" in claims else [claims["sub"]]
+        return (
+            all(str(UUID(each)) == each for each in ids)
+            and type(claims.get("role")) is str
+            and claims.get("type") == "access"
+        )
     except (ValueError, TypeError, AttributeError, KeyError):
         return False
 
@@ -223,7 +229,8 @@ def authenticate() -> Caller:
 
 def _remember_caller(claims: dict[str, Any]) -> Caller:
     awaiting = current_app.extensions["propel_auth_states"].awaits_approval(claims)
-    g.caller = Caller(UUID(claims["sub"]), claims["role"], awaiting)
+    session_id = UUID(claims["sid"]) if "sid" in claims else None
+    g.caller = Caller(UUID(claims["sub"]), claims["role"], awaiting, session_id)
     return g.caller
 
 

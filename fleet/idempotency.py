@@ -51,14 +51,15 @@ def once(
 ) -> Response:
     """Answer with what `make` returns (body, status), or, for a key that was used before, with what it returned then.
 
-    Keys belong to the caller and the route. `repeat_status` replaces the status of a repeated answer where the contract
+    Keys belong to the caller and to the route with its arguments: however its path was spelled (a slash at the end, the
+    case of an id), it is the same route. `repeat_status` replaces the status of a repeated answer where the contract
     of the route says so. Raises KeyReused when the body differs from the one the key came with first.
     """
     key = presented()
     if key is None:
         body, status = make()
         return _response(orjson.dumps(body), status)
-    scope = f"{g.caller.member_id} {request.method} {request.path.rstrip('/')}"
+    scope = f"{g.caller.member_id} {request.method} {_route()}"
     fingerprint = hashlib.sha256(request.get_data()).digest()
     row = insert(keys).values(scope=scope, key=key, request_hash=fingerprint)
     taken = session.scalar(row.on_conflict_do_nothing().returning(keys.c.key))
@@ -74,6 +75,14 @@ def once(
     stored = orjson.dumps(body)
     session.execute(update(keys).where(where).values(status=status, body=stored))
     return _response(stored, status)
+
+
+def _route() -> str:
+    """The path of this request in its one form: the route's rule with the arguments as they were read."""
+    assert request.url_rule is not None
+    built = request.url_rule.build(request.view_args or {}, append_unknown=False)
+    assert built is not None
+    return built[1].rstrip("/")
 
 
 def _response(body: bytes, status: int) -> Response:

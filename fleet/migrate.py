@@ -158,6 +158,24 @@ def rates_table() -> None:
     )
 
 
+def links_tables() -> None:
+    """The order of links in a service that keeps rows of members (fleet/links.py)."""
+    op.create_table(
+        "links",
+        sa.Column("discord_born_id", sa.Uuid, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("discord_born_id", name="pk_links"),
+    )
+    op.create_table(
+        "waiting_link_changes",
+        sa.Column("discord_born_id", sa.Uuid, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("member_id", sa.Uuid),
+        sa.Column("arrived_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.PrimaryKeyConstraint("discord_born_id", "version", name="pk_waiting_link_changes"),
+    )
+
+
 def new_revision(service: str, words: str) -> Path:
     """Write an empty, numbered revision file and return its path."""
     folder = ROOT / "services" / service / "migrations"

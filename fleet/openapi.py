@@ -21,6 +21,7 @@ from fleet.examples import example
 from fleet.web import ANYONE, MEMBER, Derived, Operation
 
 _REASONS = {
+    302: "go on at Location",
     400: "cannot be read",
     401: "no valid token",
     403: "not entitled",
@@ -30,6 +31,7 @@ _REASONS = {
     415: "the body is not of the kind that is wanted",
     422: "a field or parameter is not valid",
     429: "too many requests; see Retry-After",
+    502: "another party's answer is not valid",
     503: "a part that is needed does not answer; see Retry-After",
 }
 _USUAL = {

@@ -10,7 +10,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from sqlalchemy import Column, DateTime, Integer, LargeBinary, Table, Text, select, text
+from sqlalchemy import Column, DateTime, Integer, LargeBinary, Table, Text, select, text, update
 from sqlalchemy.orm import Session
 
 from fleet.database import metadata
@@ -53,6 +53,19 @@ def take(session: Session, rate: Rate, key: str) -> int:
     if session.execute(_TAKE, values).first() is not None:
         return 0
     return wait(session, rate, key) or 1
+
+
+def give_back(session: Session, rate: Rate, key: str) -> None:
+    """Take back a hit that was counted in this transaction, because it turned out not to be one.
+
+    Who counts first and gives back afterwards holds the key's row meanwhile, so that of many at once no more are looked
+    at than the rate allows.
+    """
+    session.execute(
+        update(rate_windows)
+        .where(rate_windows.c.rate == rate.name, rate_windows.c.key == _hash(key), rate_windows.c.used > 0)
+        .values(used=rate_windows.c.used - 1)
+    )
 
 
 def wait(session: Session, rate: Rate, key: str) -> int:

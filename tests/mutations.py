@@ -33,6 +33,8 @@ def test(path: str) -> tuple[str, ...]:
     return (*PYTEST, path)
 
 
+LINK_CODES = "tests/users/test_link_codes.py"
+
 MUTATIONS = [
     Mutation(
         "guard of the rate",
@@ -61,6 +63,201 @@ MUTATIONS = [
         "due_at = now() + make_interval(secs => :lease) ",
         "due_at = now() + make_interval(secs => :lease * 0) ",
         test("tests/fleet/test_mail.py::test_several_senders_send_each_mail_once"),
+    ),
+    Mutation(
+        "link: one claimant of a code",
+        "services/users/link_codes.py",
+        "            or_(LinkCode.claimed_by.is_(None), LinkCode.claimed_by == typed.discord_id),\n",
+        "",
+        test(f"{LINK_CODES}::TestClaiming::test_of_a_hundred_who_type_one_code_one_has_claimed_it_and_one_is_linked"),
+    ),
+    Mutation(
+        "link: a code that has ended",
+        "services/users/link_codes.py",
+        "return LinkCode.outcome.is_(None), LinkCode.expires_at > now(), signed_in",
+        "return LinkCode.expires_at > now(), signed_in",
+        test(f"{LINK_CODES}::TestClaiming::test_every_code_that_is_not_good_gets_the_same_answer"),
+    ),
+    Mutation(
+        "link: the sign-in behind a code",
+        "services/users/link_codes.py",
+        "return LinkCode.outcome.is_(None), LinkCode.expires_at > now(), signed_in",
+        "return LinkCode.outcome.is_(None), LinkCode.expires_at > now()",
+        test(f"{LINK_CODES}::TestConfirming::test_a_claimed_code_that_ends_links_nobody"),
+    ),
+    Mutation(
+        "link: a try is counted before its code is looked at",
+        "services/users/link_codes.py",
+        "if seconds := rates.take(session, limits.link_tries(), typed.discord_id):",
+        "if seconds := rates.wait(session, limits.link_tries(), typed.discord_id):",
+        test(f"{LINK_CODES}::TestGuessing::test_of_twenty_guesses_at_once_five_are_looked_at"),
+    ),
+    Mutation(
+        "link: both sides",
+        "services/users/link_codes.py",
+        "if code.discord_confirmed_at is None or code.web_confirmed_at is None:",
+        "if code.discord_confirmed_at is None and code.web_confirmed_at is None:",
+        test(f"{LINK_CODES}::TestConfirming::test_only_both_together_link_in_either_order"),
+    ),
+    Mutation(
+        "link: the session that started",
+        "services/users/link_codes.py",
+        "if code.session_id != session_id:",
+        "if not code.session_id:",
+        test(f"{LINK_CODES}::TestConfirming::test_only_the_web_session_that_started_confirms"),
+    ),
+    Mutation(
+        "link: the name that was shown",
+        "services/users/link_codes.py",
+        "if sides.code.claimed_username != discord_username:",
+        "if not discord_username:",
+        test(f"{LINK_CODES}::TestConfirming::test_another_name_than_the_one_that_was_shown_is_not_confirmed"),
+    ),
+    Mutation(
+        "link: whoever clicks must have claimed",
+        "services/users/link_codes.py",
+        "if code is None or code.claimed_by != discord_id:",
+        "if code is None:",
+        test(f"{LINK_CODES}::TestConfirming::test_only_the_claimant_confirms_in_discord"),
+    ),
+    Mutation(
+        "link: its lock",
+        "services/users/linking.py",
+        "statement = select(DiscordLink).where(DiscordLink.born_id == born_id).with_for_update()",
+        "statement = select(DiscordLink).where(DiscordLink.born_id == born_id)",
+        test("tests/users/test_linking.py::TestRaces::test_an_unlink_that_waited_for_another_finds_nothing_to_unlink"),
+    ),
+    Mutation(
+        "link: one member for a Discord account",
+        "services/users/migrations/0001_members.py",
+        '        sa.UniqueConstraint("discord_id", name="uq_members_discord_id"),\n',
+        "",
+        test("tests/users/test_linking.py::TestLinking::test_two_members_never_have_one_discord_account"),
+    ),
+    Mutation(
+        "link: asked again under the lock",
+        "services/users/accounts.py",
+        "if member is not None and (not lock or member.id == member_id or session.scalar(leads_to) == member.id):",
+        "if member is not None:",
+        test(
+            "tests/users/test_linking.py::TestRaces::test_what_waited_for_a_change_of_the_link_lands_where_the_account_is_now"
+        ),
+    ),
+    Mutation(
+        "link: versions of the Discord-born member go on",
+        "services/users/linking.py",
+        "        version=found.born_version,\n",
+        "",
+        test(
+            "tests/users/test_linking.py::TestUnlinking::test_no_event_of_the_new_beginning_is_older_than_one_of_before"
+        ),
+    ),
+    Mutation(
+        "link: changes wait for their predecessors",
+        "fleet/links.py",
+        "        if row.version != applied + len(found) + 1:\n            break\n",
+        "",
+        test("tests/fleet/test_links.py::test_in_whatever_order_they_arrive_they_are_applied_in_theirs"),
+    ),
+    Mutation(
+        "link: what is handed in goes along",
+        "services/points/submissions.py",
+        "member_id = ledger.lock_current_balance(session, member_id).member_id",
+        "member_id = ledger.resolve(session, member_id)",
+        test("tests/points/test_merging.py::test_a_command_that_waited_for_a_merge_lands_on_the_new_member"),
+    ),
+    Mutation(
+        "link: no code goes further than the bot",
+        "services/bot/cogs/link.py",
+        "digest = code_digest(read(BotSettings).namespace, code)",
+        "digest = code",
+        test("tests/bot/test_link.py::test_a_code_in_a_public_channel_is_deleted_cancelled_and_explained"),
+        "sign-in with Google is bound to its browser",
+        "services/users/oauth_states.py",
+        "            OAuthState.browser_hash == _hash(browser),\n",
+        "",
+        test("tests/users/test_google.py::TestTheWayBack::test_only_in_the_browser_that_began"),
+    ),
+    Mutation(
+        "a state of a sign-in is used up",
+        "services/users/oauth_states.py",
+        "delete(OAuthState)\n        .where(",
+        "OAuthState.__table__.update().values(nonce=OAuthState.nonce)\n        .where(",
+        test("tests/users/test_google.py::TestTheWayBack::test_a_state_is_good_once"),
+    ),
+    Mutation(
+        "no link to an account whose address was never confirmed",
+        "services/users/google_accounts.py",
+        "    if member.email_verified_at is None:",
+        "    if member.email_verified_at is None and session is None:",
+        test(
+            "tests/users/test_google.py::TestWhoItIs::test_an_account_whose_address_was_never_confirmed_is_left_alone"
+        ),
+    ),
+    Mutation(
+        "no link by an address that Google does not vouch for",
+        "services/users/google_accounts.py",
+        "    if not identity.email_verified:",
+        "    if not identity.email:",
+        test("tests/users/test_google.py::TestWhoItIs::test_an_address_that_google_does_not_vouch_for_is_none"),
+    ),
+    Mutation(
+        "two tabs of one person are one person",
+        "services/users/google_accounts.py",
+        "if member is not None and member.google_subject != identity.subject:",
+        "if member is not None:",
+        test("tests/users/test_google.py::TestWhoItIs::test_ten_at_once_link_an_account_once_and_all_get_in"),
+    ),
+    Mutation(
+        "nonce of an ID token",
+        "services/users/google.py",
+        "not secrets.compare_digest(said.encode(), nonce.encode())",
+        "not said",
+        test("tests/users/test_google.py::TestWhatGoogleSays::test_an_id_token_with_a_wrong_claim_is_not_believed"),
+    ),
+    Mutation(
+        "older sightings change no name",
+        "services/users/accounts.py",
+        "member.discord_seen_at < seen.seen_at",
+        "member.discord_seen_at",
+        test("tests/users/test_discord_born.py::test_a_sighting_that_was_held_up_brings_no_old_name_back"),
+    ),
+    Mutation(
+        "a roster nobody vouches for is not asked",
+        "services/bot/roster.py",
+        "confirmed_at is None or confirmed_at < now() - CURRENT_FOR",
+        "confirmed_at is None",
+        test("tests/bot/test_roster.py::TestWhoCanSay::test_nobody_when_the_client_has_been_silent"),
+    ),
+    Mutation(
+        "what is told during a roll call is newer than its list",
+        "services/bot/cogs/roll_call.py",
+        "if not member.bot and discord_id not in told:",
+        "if not member.bot:",
+        test("tests/bot/test_roster.py::TestTheRoll"),
+    ),
+    Mutation(
+        "unknown fields are refused",
+        "fleet/web.py",
+        "        unknown = marshmallow.RAISE",
+        "        unknown = marshmallow.EXCLUDE",
+        test("tests/matrix/test_mass_assignment.py"),
+    ),
+    Mutation(
+        "a submission is its owner's",
+        "services/points/submissions_api.py",
+        "            submissions.of_member(session, submission_id, caller().member_id)\n",
+        "            pass\n",
+        test("tests/matrix/test_ownership.py"),
+    ),
+    Mutation(
+        "a route without a row in the matrix of rights",
+        "services/points/api.py",
+        "",
+        '\n\n@api.get("/api/points/secret/")\n@operation(who=MEMBER, answers={200: None})\n'
+        'def secret() -> Answer:\n    """Nobody wrote down who gets what."""\n    return {}\n',
+        (*CHECK, "conventions"),
+        "tests/matrix/routes.txt: add",
     ),
     Mutation(
         "inbox check",

@@ -6,6 +6,16 @@ from typing import Literal
 from uuid import UUID
 
 from fleet.contracts import command, event
+from fleet.contracts.users_linking import (  # noqa: F401 this module names all of users
+    CancelLink,
+    ClaimLink,
+    ConfirmLink,
+    GetIdentity,
+    Identity,
+    LinkClaim,
+    LinkConfirmation,
+    LinkOffer,
+)
 
 Role = Literal["student", "company", "university", "admin"]
 Status = Literal["active", "awaiting_approval", "suspended", "erased"]

@@ -151,6 +151,17 @@ class TypedCall(Call):
     async def answer(self, rendered: Rendered) -> None:
         await tell(self.desk.delivery, self.door(), rendered)
 
+    async def take_down(self) -> bool:
+        """Delete the caller's message; False when the bot may not, or Discord does not take it."""
+        try:
+            await self._message.delete()
+        except nextcord.NotFound:
+            return True
+        except (nextcord.HTTPException, aiohttp.ClientError, OSError) as error:
+            log.warning("message_not_deleted", correlation=self.correlation, error=type(error).__name__)
+            return False
+        return True
+
 
 async def carry_out(call: Call, command: Command, options: dict[str, Any]) -> None:
     """Run a command; whatever goes wrong, the caller reads a sentence that helps."""

@@ -17,7 +17,7 @@ Kind = Literal["text", "member", "choice"]
 Run = Callable[..., Awaitable[None]]
 
 # The subjects of the help, in its order.
-GROUPS = ("Your points", "Leaderboard", "Finding your way")
+GROUPS = ("Your points", "Leaderboard", "Your account", "Finding your way")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, Date, DateTime, Index, Integer, Text, Uuid, func, text
+from sqlalchemy import Boolean, CheckConstraint, Date, DateTime, Index, Integer, LargeBinary, Text, Uuid, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -95,3 +95,26 @@ class ListingPage(Base):
     page: Mapped[int] = mapped_column(Integer, primary_key=True)
     cursor: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(_INSTANT, server_default=func.now())
+
+
+class RosterEntry(Base):
+    """Somebody is in the server. Both columns are keyed hashes: the roster can be asked for a name, and tells none.
+
+    Most of those who are in it never spoke to the bot; their names are nobody's business, and an erasure has nothing to
+    look for here.
+    """
+
+    __tablename__ = "roster"
+
+    person_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    name_key: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+
+
+class RosterState(Base):
+    """One row: until when the roster was known to be all of the server and nobody else. Null: it is being made."""
+
+    __tablename__ = "roster_state"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    confirmed_at: Mapped[datetime | None] = mapped_column(_INSTANT)

@@ -7,20 +7,13 @@ from fleet.settings import SettingsError, setting
 
 
 @dataclass(frozen=True)
-class BotSettings:
-    """The Discord client (`python -m services.bot`)."""
+class PeopleSettings:
+    """Both processes of the bot: what ids and hashes of people are made with."""
 
-    token: str = setting("DISCORD_TOKEN", help="the bot's token from Discord's developer portal", secret=True)
     member_namespace: str = setting(
         "MEMBER_NAMESPACE",
         help="UUID from which the member ids of Discord people are derived; never changes",
         secret=True,
-    )
-    api: str = setting(
-        "BOT_DISCORD_API", default="", help="address of a local Discord's REST API; empty is the real one"
-    )
-    message_content: bool = setting(
-        "BOT_MESSAGE_CONTENT", default=True, help="the Message Content intent: `!commands` in channels need it"
     )
 
     def __post_init__(self) -> None:
@@ -35,3 +28,16 @@ class BotSettings:
     def namespace(self) -> UUID:
         """The namespace as a UUID."""
         return UUID(self.member_namespace)
+
+
+@dataclass(frozen=True)
+class BotSettings(PeopleSettings):
+    """The Discord client (`python -m services.bot`)."""
+
+    token: str = setting("DISCORD_TOKEN", help="the bot's token from Discord's developer portal", secret=True)
+    api: str = setting(
+        "BOT_DISCORD_API", default="", help="address of a local Discord's REST API; empty is the real one"
+    )
+    message_content: bool = setting(
+        "BOT_MESSAGE_CONTENT", default=True, help="the Message Content intent: `!commands` in channels need it"
+    )

@@ -155,7 +155,6 @@ def redeem(session: Session, member_id: UUID, code: str) -> Redeemed:
 
     Raises WrongCode, NotOpen, AlreadyRedeemed, UsedUp, Suspended, LimitReached.
     """
-    member_id = ledger.resolve(session, member_id)
     row = session.scalar(select(Checkin).where(Checkin.code_hash == _hash(code)))
     if row is None:
         raise WrongCode("No check-in has this code. Look at it again: there is no 0, O, 1, I, L, U or V in it.")
@@ -163,14 +162,19 @@ def redeem(session: Session, member_id: UUID, code: str) -> Redeemed:
     if row.revoked_at is not None or not row.starts_at <= moment < row.ends_at:
         raise NotOpen(_when(row, moment), opens_at=row.starts_at.isoformat(), closes_at=row.ends_at.isoformat())
     activity = activities.get(session, row.activity)
+    # The lock first, as in every movement: a merge or an erasure then finds the use, or has been.
+    balance = ledger.lock_current_balance(session, member_id)
+    member_id = balance.member_id
     use = insert(CheckinUse).values(checkin_id=row.id, member_id=member_id, used_at=moment)
     if session.scalar(use.on_conflict_do_nothing().returning(CheckinUse.checkin_id)) is None:
+        raise AlreadyRedeemed(f"You checked in at {row.label} before.")
+    if ledger.already(session, f"checkin:{row.id}:{member_id}"):
+        # It was before a link that has ended since: who begins anew in Discord was there only once.
         raise AlreadyRedeemed(f"You checked in at {row.label} before.")
     within = and_(Checkin.used < Checkin.max_uses, Checkin.revoked_at.is_(None))
     taken = update(Checkin).where(Checkin.id == row.id, within).values(used=Checkin.used + 1).returning(Checkin.used)
     if session.scalar(taken.execution_options(synchronize_session=False)) is None:
         raise UsedUp(f"All {row.max_uses} places of {row.label} are taken, or it was closed this moment.")
-    balance = ledger.lock_current_balance(session, member_id)
     award = ledger.award_submission(
         session,
         balance,

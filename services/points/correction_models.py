@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from fleet.links import links, waiting_link_changes
 from services.points.models import Base
 
 
@@ -78,24 +79,5 @@ class Hold(Base):
     changed_at: Mapped[datetime]
 
 
-class Link(Base):
-    """How many changes of a Discord-born member's link have been applied; locked while the next one is."""
-
-    __tablename__ = "links"
-
-    discord_born_id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int]
-
-
-class WaitingLinkChange(Base):
-    """A change of a link that arrived before one of its predecessors: applied as soon as that has come.
-
-    `member_id` is the web member it is linked to from then on; null: to none.
-    """
-
-    __tablename__ = "waiting_link_changes"
-
-    discord_born_id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int] = mapped_column(primary_key=True)
-    member_id: Mapped[UUID | None]
-    arrived_at: Mapped[datetime]
+links.to_metadata(Base.metadata)
+waiting_link_changes.to_metadata(Base.metadata)

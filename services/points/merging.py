@@ -6,22 +6,20 @@ Discord-born member begins anew with nothing, and what was earned stays with the
 - No transfer is written: ledgers are repointed, so the sum of all points cannot change.
 - A command that carries the old id lands on the new member, before and after (`ledger.lock_current_balance`).
 - Changes of one Discord-born member's link are applied in the order in which users made them (`link_version`, without
-  gaps), each once. One that arrives early waits in `waiting_link_changes`, however the broker shuffles and repeats them.
+  gaps), each once, however the broker shuffles and repeats them (`fleet/links.py`).
 - The old id keeps an empty balance: it is the lock at which late commands notice, and its version goes on after an
   unlink, so that no consumer takes the first event of the new beginning for an old one.
 """
 
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from fleet import outbox
+from fleet import links, outbox
 from fleet.contracts.points import BalanceJoined
-from fleet.messages import now
 from services.points import ledger, submissions
-from services.points.correction_models import Link, WaitingLinkChange
 from services.points.models import Alias, Balance, Ledger
 
 # Whose rows go along as they are: (table, column that names the member). Add a table here when it names members and no
@@ -58,44 +56,11 @@ JOINED: tuple[str, ...] = (
 def change_link(session: Session, discord_born_id: UUID, version: int, member_id: UUID | None) -> None:
     """Users said that, by the `version`-th change of its link, the Discord-born member belongs to `member_id` (None: to
     nobody). Applied once, after all its predecessors, with all successors that have been waiting for it."""
-    session.execute(insert(Link).values(discord_born_id=discord_born_id, version=0).on_conflict_do_nothing())
-    statement = select(Link).where(Link.discord_born_id == discord_born_id).with_for_update()
-    link = session.scalars(statement.execution_options(populate_existing=True)).one()
-    if version <= link.version:
-        return
-    waiting = insert(WaitingLinkChange).values(
-        discord_born_id=discord_born_id, version=version, member_id=member_id, arrived_at=now()
-    )
-    session.execute(waiting.on_conflict_do_nothing())
-    due = _due(session, link)
-    if due:
-        _lock(session, [discord_born_id, *(each.member_id for each in due if each.member_id)])
-    for each in due:
-        if each.member_id is None:
-            _unlink(session, discord_born_id)
-        else:
-            _merge(session, discord_born_id, ledger.resolve(session, each.member_id))
-        link.version = each.version
-        session.execute(
-            delete(WaitingLinkChange).where(
-                WaitingLinkChange.discord_born_id == discord_born_id, WaitingLinkChange.version == each.version
-            )
-        )
+    links.change(session, discord_born_id, version, member_id, links.Steps(lock, join, _unlink))
     session.flush()
 
 
-def _due(session: Session, link: Link) -> list[WaitingLinkChange]:
-    """The waiting changes that follow one another from the last applied one on."""
-    mine = select(WaitingLinkChange).where(WaitingLinkChange.discord_born_id == link.discord_born_id)
-    found: list[WaitingLinkChange] = []
-    for change in session.scalars(mine.order_by(WaitingLinkChange.version)):
-        if change.version != link.version + len(found) + 1:
-            break
-        found.append(change)
-    return found
-
-
-def _lock(session: Session, member_ids: list[UUID]) -> None:
+def lock(session: Session, member_ids: list[UUID]) -> None:
     """Lock the balances of all members concerned, in the order of ids, as everybody does who locks several."""
     concerned = sorted({*member_ids, *(ledger.resolve(session, member_id) for member_id in member_ids)})
     for member_id in concerned:
@@ -103,8 +68,9 @@ def _lock(session: Session, member_ids: list[UUID]) -> None:
         ledger.lock_balance(session, member_id)
 
 
-def _merge(session: Session, old_id: UUID, new_id: UUID) -> None:
-    """Make all that is `old_id`'s `new_id`'s; the balances of both are locked."""
+def join(session: Session, old_id: UUID, new_id: UUID) -> None:
+    """Make all that is `old_id`'s `new_id`'s, or theirs whom that leads to; the balances of all are locked."""
+    new_id = ledger.resolve(session, new_id)
     if old_id == new_id:
         return
     old, new = session.get_one(Balance, old_id), session.get_one(Balance, new_id)

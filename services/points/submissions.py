@@ -70,11 +70,11 @@ def submit(session: Session, member_id: UUID, claim: Claim) -> UUID:
     activity = activities.get(session, claim.activity)
     if not activity.requires_approval:
         raise CountsByItself(f"{activity.name} counts by itself: nothing has to be submitted.")
-    member_id = ledger.resolve(session, member_id)
+    # Under the lock that a merge and an erasure take too: what is handed in follows its member, or is there before they go.
+    member_id = ledger.lock_current_balance(session, member_id).member_id
     if claim.reference and (known := _by_reference(session, member_id, claim.reference)):
         return known
     ledger.refuse_suspended(session, member_id)
-    ledger.know(session, member_id)
     description = trimmed(claim.description)
     url = links.checked(claim.url, activity.code) if claim.url is not None else None
     _refuse_lacking(activity, description, url, claim)

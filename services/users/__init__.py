@@ -1,6 +1,8 @@
 """users: who is who. Accounts, sign-in, roles, preferences, links to Discord.
 
-Owns members with their audit trail, refresh tokens, mailed tokens and the key that signs access tokens. Publishes
-users.user_registered, user_updated, contact_changed, user_suspended, user_reinstated and auth_state_changed. Hears
-users.register_member from the bot. Its worker also sends mail and ends suspensions. Nobody else decides who a person is.
+Owns members with their audit trail, links to Discord accounts and the codes that make them, refresh tokens, mailed tokens
+and the key that signs access tokens. Publishes users.user_registered, user_updated, contact_changed, user_suspended,
+user_reinstated, auth_state_changed, discord_linked, accounts_merged and discord_unlinked. Hears users.register_member,
+claim_link, confirm_link and cancel_link from the bot, answers its users.get_identity, and asks it whether somebody is in
+the server. Its worker also sends mail and ends suspensions. Nobody else decides who a person is.
 """

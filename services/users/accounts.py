@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from fleet.contracts.users import (
 from fleet.messages import new_id, now
 from fleet.problems import NotFound, Problem, invalid
 from services.users import letters, passwords, preferences
+from services.users.link_models import DiscordLink
 from services.users.models import Member, RefreshFamily
 from services.users.passwords import key_of
 
@@ -65,12 +66,17 @@ def register(session: Session, fields: dict[str, Any]) -> Member:
         discord_username=discord.get("discord_username"),
         **fields,
     )
-    _insert(session, member)
-    _tell_registered(session, member, "web")
+    create(session, member)
     if member.status == "awaiting_approval":
         tell_auth_state(session, member)
     letters.welcome(session, member)
     return member
+
+
+def create(session: Session, member: Member) -> None:
+    """Put a new web member into the database and tell the others. Raises UsernameTaken, EmailTaken."""
+    _insert(session, member)
+    _tell_registered(session, member, "web")
 
 
 def ensure_account(session: Session, username: str, email: str, password: str, role: str) -> tuple[Member, bool]:
@@ -108,6 +114,7 @@ def _insert(session: Session, member: Member) -> None:
 def register_from_discord(session: Session, seen: RegisterMember) -> Member:
     """The member that a Discord account belongs to, made now when it was never seen; names are brought up to date.
 
+    A sighting that is older than the newest known one (it was held up on its way) changes no name.
     Two commands for one account at once make one member: the second waits at the unique key and finds the first.
     """
     created = session.scalar(
@@ -119,23 +126,32 @@ def register_from_discord(session: Session, seen: RegisterMember) -> Member:
             discord_id=seen.discord_id,
             discord_username=seen.discord_username,
             discord_display_name=seen.display_name,
+            discord_seen_at=seen.seen_at,
             created_at=seen.seen_at,
         )
         .on_conflict_do_nothing()
         .returning(Member.id)
     )
-    member = session.scalar(select(Member).where(Member.discord_id == seen.discord_id).with_for_update())
+    member = _by_discord_id(session, seen.discord_id)
     if member is None:
-        # The derived id is taken by a member that is linked to another Discord account now; linking decides whose it is.
+        # The derived id is taken by a member that has another Discord account now.
         raise NotFound("This Discord account has no member of its own.")
     if created is not None:
         _tell_registered(session, member, "discord")
         tell_contact(session, member)
-    elif (member.discord_username, member.discord_display_name) != (seen.discord_username, seen.display_name):
-        member.discord_username, member.discord_display_name = seen.discord_username, seen.display_name
-        member.version += 1
-        tell_updated(session, member)
+    elif member.discord_seen_at is None or member.discord_seen_at < seen.seen_at:
+        member.discord_seen_at = seen.seen_at
+        if (member.discord_username, member.discord_display_name) != (seen.discord_username, seen.display_name):
+            member.discord_username, member.discord_display_name = seen.discord_username, seen.display_name
+            member.version += 1
+            tell_updated(session, member)
     return member
+
+
+def _by_discord_id(session: Session, discord_id: str) -> Member | None:
+    """Whose Discord account this is now, locked. Linked or unlinked while we waited for the lock, it is another's: again."""
+    statement = select(Member).where(Member.discord_id == discord_id).with_for_update()
+    return session.scalar(statement) or session.scalar(statement)
 
 
 def by_login(session: Session, name: str) -> Member | None:
@@ -145,12 +161,22 @@ def by_login(session: Session, name: str) -> Member | None:
 
 
 def get(session: Session, member_id: UUID, *, lock: bool = False) -> Member:
-    """The member; NotFound when there is none (any more)."""
-    statement = select(Member).where(Member.id == member_id, Member.status != "erased")
-    member = session.scalar(statement.with_for_update() if lock else statement)
-    if member is None:
-        raise NotFound("There is no such member.")
-    return member
+    """The member; NotFound when there is none (any more).
+
+    The id of a Discord-born member that was merged into a web member leads to that one; with `lock`, it still does so
+    under the lock.
+    """
+    leads_to = select(DiscordLink.member_id).where(DiscordLink.born_id == member_id)
+    whose = func.coalesce(leads_to.scalar_subquery(), member_id)
+    statement = select(Member).where(Member.id == whose, Member.status != "erased")
+    for _ in range(3):
+        member = session.scalar(statement.with_for_update() if lock else statement)
+        if member is not None and (not lock or member.id == member_id or session.scalar(leads_to) == member.id):
+            return member
+        # Linked or unlinked while we waited for the lock. Without one there is nothing to look at again.
+        if not lock:
+            break
+    raise NotFound("There is no such member.")
 
 
 def update_profile(session: Session, member_id: UUID, fields: dict[str, Any]) -> Member:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from fleet import logs, rates
 from fleet.database import is_outage, transaction
-from services.users import moderation, one_time, recovery
+from services.users import link_codes, moderation, oauth_states, one_time, recovery
 
 log = logs.get(__name__)
 
@@ -16,6 +16,8 @@ CHORES: tuple[Callable[[Session], int], ...] = (
     recovery.answer_requests,
     moderation.reinstate_ended,
     one_time.sweep,
+    link_codes.sweep,
+    oauth_states.sweep,
     rates.sweep,
 )
 

@@ -27,6 +27,16 @@ def verifications() -> Rate:
     return Rate("verification_mails", read(RateSettings).resets, 3600)
 
 
+def link_codes() -> Rate:
+    """Link codes of one web account; five a day are never more than five an hour."""
+    return Rate("link_codes", read(RateSettings).link_codes, 24 * 3600)
+
+
+def link_tries() -> Rate:
+    """Wrong link codes of one Discord account."""
+    return Rate("link_tries", read(RateSettings).link_tries, 3600)
+
+
 def account(member: Member | None, name: str) -> str:
     """What counts as one account: a member, by whichever name; or a name that nobody has."""
     return str(member.id) if member else key_of(name)

@@ -60,6 +60,10 @@ class Member(Base):
     discord_id: Mapped[str | None] = mapped_column(unique=True)
     discord_username: Mapped[str | None]
     discord_display_name: Mapped[str | None]
+    # When the bot saw these names: an older sighting that arrives late must not bring old names back.
+    discord_seen_at: Mapped[datetime | None]
+    # Who this is to Google (`sub`); an address may get another owner there, this may not.
+    google_subject: Mapped[str | None] = mapped_column(unique=True)
     media_consent_at: Mapped[datetime | None]
     media_consent_from: Mapped[str | None]
     onboarding_completed_at: Mapped[datetime | None]
@@ -156,5 +160,23 @@ class ResetRequest(Base):
     asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class OAuthState(Base):
+    """A sign-in with Google that is under way, by the SHA-256 of its `state`: for one browser, one use, ten minutes.
+
+    `nonce` and `code_verifier` are worth nothing without the provider's code for this very sign-in.
+    """
+
+    __tablename__ = "oauth_states"
+
+    state_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    browser_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    nonce: Mapped[str]
+    code_verifier: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 mail_queue.to_metadata(Base.metadata)
 rate_windows.to_metadata(Base.metadata)
+
+# Further tables of the same catalogue; whoever imports the models knows them all.
+from services.users import link_models  # noqa: E402, F401

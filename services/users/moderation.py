@@ -142,15 +142,23 @@ def reinstate_ended(session: Session) -> int:
     return len(members)
 
 
-def _begin(session: Session, actor_id: UUID, member_id: UUID, *, of_themselves: bool = True) -> Member:
-    """The member, locked, when the actor still is an admin who may act; their token may be two seconds behind."""
+def require_admin(session: Session, actor_id: UUID) -> None:
+    """Raise Forbidden unless the actor still is an admin who may act; their token may be two seconds behind.
+
+    Until the transaction ends nobody else who asks this goes on: admins act one after the other.
+    """
     session.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
     actor = session.scalar(select(Member).where(Member.id == actor_id))
     if actor is None or actor.role != "admin" or shown_status(actor) != "active":
         raise Forbidden("This needs the role admin, and an account that is not suspended.")
-    if actor_id == member_id and not of_themselves:
-        raise Forbidden("Nobody moderates themselves. Ask another admin.")
+
+
+def _begin(session: Session, actor_id: UUID, member_id: UUID, *, of_themselves: bool = True) -> Member:
+    """The member, locked, when the actor still is an admin who may act."""
+    require_admin(session, actor_id)
     member = accounts.get(session, member_id, lock=True)
+    if actor_id == member.id and not of_themselves:
+        raise Forbidden("Nobody moderates themselves. Ask another admin.")
     if member.status == "suspended" and shown_status(member) == "active":
         _reinstate(session, member, None, "suspension_ended")
     return member

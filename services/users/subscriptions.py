@@ -2,11 +2,20 @@
 
 from sqlalchemy.orm import Session
 
-from fleet.contracts.users import RegisterMember
+from fleet.contracts.users import (
+    CancelLink,
+    ClaimLink,
+    ConfirmLink,
+    GetIdentity,
+    Identity,
+    LinkClaim,
+    LinkConfirmation,
+    RegisterMember,
+)
 from fleet.mail import Sender
 from fleet.messages import Envelope
 from fleet.subscriptions import Subscriptions
-from services.users import accounts, onboarding
+from services.users import accounts, link_codes, linking, onboarding
 from services.users.chores import Chores
 
 # What the worker keeps doing beside the messages.
@@ -20,3 +29,28 @@ def register_member(session: Session, command: Envelope[RegisterMember]) -> None
     """The bot saw a person."""
     member = accounts.register_from_discord(session, command.data)
     onboarding.was_active(session, member.id, command.data.seen_at)
+
+
+@subscriptions.handles(ClaimLink)
+def claim_link(session: Session, command: Envelope[ClaimLink]) -> LinkClaim:
+    """Somebody typed a link code."""
+    return link_codes.claim(session, command.data)
+
+
+@subscriptions.handles(ConfirmLink)
+def confirm_link(session: Session, command: Envelope[ConfirmLink]) -> LinkConfirmation:
+    """The claimant confirms or declines."""
+    data = command.data
+    return link_codes.confirm_in_discord(session, data.link_id, data.discord_id, data.accept)
+
+
+@subscriptions.handles(CancelLink)
+def cancel_link(session: Session, command: Envelope[CancelLink]) -> None:
+    """A code was typed where everybody reads."""
+    link_codes.cancel(session, command.data.code_digest)
+
+
+@subscriptions.handles(GetIdentity)
+def get_identity(session: Session, question: Envelope[GetIdentity]) -> Identity:
+    """Who somebody in Discord is."""
+    return linking.identity(session, question.data.member_id)

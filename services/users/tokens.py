@@ -65,8 +65,8 @@ def signer() -> Signer:
     return Signer(_base64url(hashlib.sha256(raw).digest()[:9]), key)
 
 
-def access_token(member: Member) -> str:
-    """A signed access token of the member as they are now; carries nothing personal."""
+def access_token(member: Member, family_id: UUID) -> str:
+    """A signed access token of the member as they are now, for one sign-in (`sid`); carries nothing personal."""
     issued = int(time.time())
     claims = {
         "iss": ISSUER,
@@ -74,6 +74,7 @@ def access_token(member: Member) -> str:
         "sub": str(member.id),
         "role": member.role,
         "sv": member.security_version,
+        "sid": str(family_id),
         "iat": issued,
         "nbf": issued,
         "exp": issued + ACCESS_S,
@@ -91,7 +92,7 @@ def start_session(session: Session, member: Member) -> dict[str, str]:
     family = RefreshFamily(id=new_id(), member_id=member.id, expires_at=now() + ABSOLUTE)
     session.add(family)
     session.flush()
-    return {"access": access_token(member), "refresh": _issue(session, family, None)}
+    return {"access": access_token(member, family.id), "refresh": _issue(session, family, None)}
 
 
 def _issue(session: Session, family: RefreshFamily, parent_id: UUID | None) -> str:
@@ -131,7 +132,7 @@ def rotate(session: Session, token: str) -> tuple[dict[str, str] | None, Member 
         return None, None
     row.used_at = row.used_at or now()
     member = accounts.get(session, family.member_id)
-    return {"access": access_token(member), "refresh": _issue(session, family, row.id)}, member
+    return {"access": access_token(member, family.id), "refresh": _issue(session, family, row.id)}, member
 
 
 def _is_reuse(session: Session, row: RefreshToken) -> bool:

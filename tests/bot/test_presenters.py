@@ -1,10 +1,11 @@
 """Every answer fits into Discord's limits, whatever people call themselves, and says only what its reader may know."""
 
 from datetime import UTC, date, datetime
+from uuid import UUID
 
 import pytest
 
-from fleet.contracts import points
+from fleet.contracts import points, users
 from services.bot import presenters, refusals
 from services.bot.cards import Button, Card, Lines, name_of, plain
 from services.bot.cogs.general import WELCOME, help_card
@@ -93,6 +94,17 @@ ANSWERS = {
     ],
     "rank_of": [board(HOSTILE), board([])],
     "streak": [points.Streak(0, 0), points.Streak(HUGE, HUGE, date(1, 1, 1)), points.Streak(2, 9, date(2025, 12, 3))],
+}
+
+
+ANSWERS |= {
+    "link_claim": [
+        users.LinkClaim(),
+        *(users.LinkClaim(users.LinkOffer(UUID(int=1), name, AT, AT, name)) for name in HOSTILE),
+    ],
+    "link_confirmation": [users.LinkConfirmation(state) for state in ("linked", "waiting_for_web", "declined")],
+    "identity": [users.Identity(name, name, "suspended", AT, name, AT) for name in HOSTILE]
+    + [users.Identity("Ada", "student", "active")],
 }
 
 

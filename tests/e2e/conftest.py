@@ -26,6 +26,7 @@ RAISED = {
     "GATEWAY_ADDRESS_BURST": "5000",
     "GATEWAY_REGISTER_PER_MINUTE": "6000",
     "GATEWAY_LOGIN_PER_MINUTE": "6000",
+    "GATEWAY_VALIDATE_PER_MINUTE": "6000",
 }
 
 
@@ -45,6 +46,10 @@ class Discord:
 
     def join(self, name: str | None = None, **words: Any) -> str:
         return self.call("users", name=name or f"Member {uuid4().hex[:8]}", **words)["id"]
+
+    def change(self, user: str, **words: Any) -> None:
+        answer = requests.post(f"{self.url}/local/users/{user}", json=words, timeout=30)
+        assert answer.status_code == 200, answer.text
 
     def say(self, user: str, content: str, **words: Any) -> str:
         return self.call("messages", user=user, content=content, **words)["id"]

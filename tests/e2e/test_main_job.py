@@ -155,22 +155,6 @@ def test_an_admin_awards_by_rest_and_the_member_sees_it_in_discord(fleet: Fleet)
     assert [(row["activity"], row["points"], row["details"]) for row in log] == [("peer_mentor", 250, "six weeks")]
 
 
-def test_signing_out_ends_the_token_in_every_service_within_two_seconds(fleet: Fleet):
-    delays = []
-    for _ in range(10):
-        member = fleet.register()
-        access, refresh = member["tokens"]["access"], member["tokens"]["refresh"]
-        assert fleet.request("GET", "/api/points/balance/", access).status_code == 200
-        assert fleet.request("GET", "/api/users/profile/", access).status_code == 200
-        fleet.request("POST", "/api/users/logout/", json={"refresh": refresh})
-        started = time.perf_counter()
-        for path in ("/api/points/balance/", "/api/users/profile/"):
-            eventually(lambda: fleet.request("GET", path, access).status_code == 401, f"{path} refuses", 5)  # noqa: B023
-        delays.append(time.perf_counter() - started)
-    print(f"\nFIGURES logout_to_refused_median_s={statistics.median(delays):.3f} max_s={max(delays):.3f}")
-    assert max(delays) < 5
-
-
 def test_health_tells_the_state_of_each_part(fleet: Fleet):
     health = fleet.request("GET", "/health/").json()
     assert health["status"] == "ok"

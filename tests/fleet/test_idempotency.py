@@ -16,7 +16,7 @@ from fleet.idempotency import once
 from fleet.messages import new_id
 from fleet.problems import Problem
 from fleet.web import MEMBER, Answer, operation
-from tests.users.answers import refused
+from tests.answers import refused
 
 
 class Full(Problem):
@@ -45,8 +45,9 @@ def call(on, keys, work) -> Callable[..., Any]:
 
     @api.post("/things/<place>/")
     @api.post("/others/<place>/")
+    @api.post("/people/<uuid:place>/")
     @operation(who=MEMBER, answers={201: None}, idempotent=True)
-    def make(place: str) -> Answer:
+    def make(place: Any) -> Answer:
         with transaction() as session:
 
             def effect() -> tuple[dict[str, Any], int]:
@@ -57,7 +58,7 @@ def call(on, keys, work) -> Callable[..., Any]:
                     text("INSERT INTO aliases (old_id, member_id) VALUES (:id, gen_random_uuid())"), {"id": made}
                 )
                 work.before_commit()
-                return {"made": made, "place": place}, 201
+                return {"made": made, "place": str(place)}, 201
 
             repeat = 200 if request.path.startswith("/others") else None
             return once(session, effect, repeat_status=repeat)
@@ -96,6 +97,15 @@ def test_a_repeated_call_gets_the_first_answer(call, work):
         assert again.headers["Idempotent-Replayed"] == "true"
         assert again.content_type == "application/json"
     assert "Idempotent-Replayed" not in first.headers
+    assert (effects(), work.calls) == (1, 1)
+
+
+def test_a_route_has_one_form_however_its_path_is_spelled(call, work):
+    id_ = new_id()
+    first = call("k", path=f"/people/{id_}/")
+    for path in (f"/people/{id_}", f"/people/{str(id_).upper()}/", f"/people/{str(id_).upper()}"):
+        again = call("k", path=path)
+        assert (again.status_code, again.data) == (201, first.data)
     assert (effects(), work.calls) == (1, 1)
 
 

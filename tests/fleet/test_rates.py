@@ -1,5 +1,7 @@
 """Rates of accounts: exact among many at once, and over when their time is over."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,6 +13,7 @@ from fleet import rates
 from fleet.database import transaction
 from fleet.problems import TooManyRequests
 from fleet.rates import Rate
+from tests.conftest import ROOT
 
 RATE = Rate("tries", 10, 60)
 
@@ -55,6 +58,31 @@ def test_fifty_at_once_get_exactly_the_rate():
         assert waits.count(0) == 10
 
 
+def test_a_hit_that_is_given_back_was_none():
+    for _ in range(20):
+        with transaction() as session:
+            assert rates.take(session, RATE, "ada") == 0
+            rates.give_back(session, RATE, "ada")
+    with transaction() as session:
+        rates.give_back(session, RATE, "ada")
+        rates.give_back(session, RATE, "nobody")
+    assert [take() for _ in range(10)] == [0] * 10
+    assert take() > 0
+
+
+def test_of_fifty_who_give_back_only_when_right_no_more_are_looked_at_than_the_rate_allows():
+    looked_at = []
+
+    def wrong(_number: int) -> None:
+        with transaction() as session:
+            if rates.take(session, RATE, "eve") == 0:
+                looked_at.append(1)
+
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(wrong, range(50)))
+    assert len(looked_at) == 10
+
+
 def test_a_window_that_is_over_begins_anew_and_is_swept():
     for _ in range(11):
         take()
@@ -80,3 +108,32 @@ def test_a_refusal_says_when_to_come_back():
     with pytest.raises(TooManyRequests) as caught:
         rates.refuse(7, "later")
     assert caught.value.headers == {"Retry-After": "7"}
+
+
+# Its own process with its own connections: what another replica is.
+REPLICA = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from fleet import rates
+from fleet.database import transaction
+from fleet.rates import Rate
+
+def take(_):
+    with transaction() as session:
+        return rates.take(session, Rate("tries", 10, 60), "everybody")
+
+sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
+with ThreadPoolExecutor(13) as pool:
+    print(list(pool.map(take, range(13))).count(0))
+"""
+
+
+def test_fifty_at_once_in_four_processes_get_exactly_the_rate():
+    command = [sys.executable, "-c", REPLICA]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
+    replicas = [subprocess.Popen(command, **pipes) for _ in range(4)]
+    assert [replica.stdout.readline() for replica in replicas] == ["ready\n"] * 4
+    for replica in replicas:
+        replica.stdin.write("go\n")
+        replica.stdin.flush()
+    assert sum(int(replica.communicate(timeout=30)[0]) for replica in replicas) == 10

@@ -15,7 +15,7 @@ from fleet.database import transaction
 from fleet.messages import new_id
 from fleet.problems import Problem, TooManyRequests
 from fleet.web import ADMIN, ANYONE, MEMBER, Answer, Schema, operation
-from tests.users.answers import pointers, refused
+from tests.answers import pointers, refused
 
 MIB = 1024 * 1024
 

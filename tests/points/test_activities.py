@@ -8,8 +8,8 @@ from fleet.database import transaction
 from fleet.problems import NotFound
 from services.points import activities
 from services.points.models import ActivityType
+from tests.answers import refused
 from tests.points.test_api import switched_off
-from tests.users.answers import refused
 
 # product.md section 4: code, points, category, approval, evidence, least words.
 SEEDED = {

@@ -10,7 +10,7 @@ from fleet.database import transaction
 from fleet.messages import new_id
 from fleet.problems import NotFound
 from services.points import activity_admin
-from tests.users.answers import pointers, refused
+from tests.answers import pointers, refused
 
 RULE = {"code": "test_hackathon", "name": "Hackathon", "category": "events", "points": 40}
 

@@ -17,7 +17,7 @@ from fleet.messages import decode, new_id
 from fleet.paging import encode_cursor
 from services.points import ledger
 from services.points.app import create_app
-from tests.users.answers import alike, pointers, refused
+from tests.answers import alike, pointers, refused
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ROLES = ("student", "company", "university", "admin")

@@ -16,7 +16,7 @@ from fleet.messages import Reply, decode, envelope_for, new_id, now, read_answer
 from fleet.problems import Problem, TooManyRequests
 from services.points import checkins, ledger
 from services.points.subscriptions import subscriptions
-from tests.users.answers import pointers, refused
+from tests.answers import pointers, refused
 
 
 def around(**words):

@@ -17,8 +17,8 @@ from fleet.messages import new_id
 from services.points import analytics_schemas, cohorts
 from services.points.figures import Trend
 from services.points.models import Member
+from tests.answers import pointers, refused
 from tests.points.histories import alias, at_time, row, write
-from tests.users.answers import pointers, refused
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NOW, THEN = NOON - timedelta(days=1), NOON - timedelta(days=40)

@@ -18,6 +18,7 @@ from fleet.messages import envelope_for, new_id
 from fleet.problems import Forbidden, InvalidFields, NotFound
 from services.points import corrections, ledger
 from services.points.subscriptions import subscriptions
+from tests.answers import pointers, refused
 from tests.points.books import (
     BOSS,
     NOON,
@@ -32,7 +33,6 @@ from tests.points.books import (
     reverse,
     told,
 )
-from tests.users.answers import pointers, refused
 
 
 @pytest.fixture

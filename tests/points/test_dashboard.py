@@ -14,8 +14,8 @@ from fleet.database import transaction
 from fleet.messages import new_id
 from services.points import analytics_schemas, dashboard, figures, leaderboard, ledger
 from services.points.figures import PERIODS, Trend
+from tests.answers import pointers, refused
 from tests.points.histories import ZONES, Row, alias, at_time, histories, row, times_of, write
-from tests.users.answers import pointers, refused
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CATEGORY = {

@@ -23,7 +23,7 @@ from fleet.messages import envelope_for, new_id
 from fleet.problems import InvalidFields
 from services.points import evidence, fetcher
 from services.points.subscriptions import PARTS, subscriptions
-from tests.users.answers import alike, pointers, refused
+from tests.answers import alike, pointers, refused
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 TALK = "A walk through the careers fair in the main hall."

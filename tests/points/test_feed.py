@@ -19,8 +19,8 @@ from fleet.messages import envelope_for, new_id
 from services.points import analytics_schemas, feed, merging
 from services.points.submission_models import Submission
 from services.points.subscriptions import subscriptions
+from tests.answers import pointers
 from tests.points.histories import row, write
-from tests.users.answers import pointers
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

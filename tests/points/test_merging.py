@@ -238,6 +238,9 @@ COMMANDS: dict[str, Callable[[Any, UUID], Any]] = {
     ),
     "adjustment": lambda session, who: corrections.adjust(session, who, 5, "so", actor=BOSS),
     "hold": lambda session, who: holds.place(session, new_id(), who, 5, None),
+    "submission": lambda session, who: submissions.submit(
+        session, who, submissions.Claim("thoughtful_reply", description="I answered at length and with care.")
+    ),
 }
 
 
@@ -261,7 +264,9 @@ def test_a_command_that_waited_for_a_merge_lands_on_the_new_member(command, memb
             until_somebody_waits()
         waiting.result(10)
     assert one("SELECT lifetime FROM balances WHERE member_id = :id", id=discord_born) == 0
-    assert books(web) == ((45, 5, 0, 50) if command == "hold" else (55, 0, 0, 55))
+    expected = {"hold": (45, 5, 0, 50), "submission": (50, 0, 0, 50)}
+    assert books(web) == expected.get(command, (55, 0, 0, 55))
+    assert one("SELECT count(*) FROM submissions WHERE member_id = :id", id=discord_born) == 0
     assert_books_balance()
 
 

@@ -13,9 +13,9 @@ from fleet.database import transaction
 from fleet.messages import new_id
 from services.points import analytics_schemas, programme
 from services.points.models import Balance
+from tests.answers import refused
 from tests.points.histories import alias, at_time, row, write
 from tests.points.test_feed import submit
-from tests.users.answers import refused
 
 # A Monday.
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ from fleet.messages import Reply, decode, envelope_for, new_id, now, read_answer
 from fleet.problems import Forbidden, InvalidFields, NotFound, Problem
 from services.points import ledger, submissions
 from services.points.subscriptions import subscriptions
-from tests.users.answers import alike, pointers, refused
+from tests.answers import alike, pointers, refused
 
 POST = "https://www.linkedin.com/posts/ada_first-day-activity-7123456789012345678-AbCd?utm_source=share"
 MENTORED = "Met every Friday for a month to go through interviews together."

@@ -16,8 +16,8 @@ from fleet import settings as fleet_settings
 from fleet.database import engine, transaction
 from fleet.messages import new_id
 from services.points import analytics_schemas, ledger, timeline
+from tests.answers import pointers, refused
 from tests.points.histories import ZONES, Row, alias, at_time, histories, row, times_of, write
-from tests.users.answers import pointers, refused
 
 SLOW = settings(
     max_examples=200,

@@ -17,11 +17,13 @@ from services.users import tokens
 from services.users.app import create_app
 
 PASSWORD = "correct horse battery"
+NAMESPACE = "6f1f2a4e-6d3e-4d8e-9c55-2b9c2f6f0001"
 
 
 @pytest.fixture(autouse=True)
 def users(on: Callable[[str], object], signing_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USERS_JWT_KEY_FILE", str(signing_key))
+    monkeypatch.setenv("MEMBER_NAMESPACE", NAMESPACE)
     on("users")
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from fleet import settings
 from services.users import admin
+from tests.answers import refused
 from tests.conftest import ROOT
-from tests.users.answers import refused
 from tests.users.conftest import PASSWORD
 
 SECRET = "a password of its own"

@@ -1,7 +1,8 @@
 """Members born by being seen in Discord."""
 
+import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -46,8 +47,8 @@ def test_the_same_names_again_are_no_news(told):
 
 def test_a_new_name_is_told_with_a_higher_version(told, row_count):
     see()
-    see("Ada Lovelace 🌱")
-    see("Ada")
+    see("Ada Lovelace 🌱", at=SEEN_AT + timedelta(seconds=1))
+    see("Ada", at=SEEN_AT + timedelta(seconds=2))
     updates = told("users.user_updated.v1")
     assert [(event.sequence, event.data.display_name) for event in updates] == [
         (1, "Ada"),
@@ -56,6 +57,27 @@ def test_a_new_name_is_told_with_a_higher_version(told, row_count):
     ]
     assert len(told("users.user_registered.v1")) == 1
     assert row_count("members", "discord_username = 'ada' AND version = 3") == 1
+
+
+def test_a_sighting_that_was_held_up_brings_no_old_name_back(told, row_count):
+    late = SEEN_AT + timedelta(seconds=1)
+    see("Ada")
+    see("Grace", at=SEEN_AT + timedelta(seconds=3))
+    see("Ada", at=late)
+    # Seen once more with the same names, no news, is a newer sighting all the same.
+    see("Grace", at=SEEN_AT + timedelta(seconds=9))
+    see("Ada", at=SEEN_AT + timedelta(seconds=6))
+    assert [event.data.display_name for event in told("users.user_updated.v1")] == ["Ada", "Grace"]
+    assert row_count("members", "discord_display_name = 'Grace' AND version = 2") == 1
+
+
+def test_in_any_order_the_newest_name_stays(told):
+    see("Name 0")
+    order = list(range(1, 13))
+    random.shuffle(order)
+    for number in order:
+        see(f"Name {number}", at=SEEN_AT + timedelta(seconds=number))
+    assert told("users.user_updated.v1")[-1].data.display_name == "Name 12"
 
 
 def test_twenty_commands_at_once_make_one_member(told, row_count):
@@ -71,13 +93,15 @@ def test_twenty_commands_at_once_make_one_member(told, row_count):
 
 def test_twenty_names_at_once_are_told_in_the_order_of_their_versions(told, row_count):
     see()
+    moments = [SEEN_AT + timedelta(seconds=number + 1) for number in range(20)]
     with ThreadPoolExecutor(20) as pool:
-        list(pool.map(lambda number: see(f"Ada {number}"), range(20)))
+        list(pool.map(lambda number: see(f"Ada {number}", at=moments[number]), range(20)))
     updates = told("users.user_updated.v1")
-    assert [event.sequence for event in updates] == list(range(1, 22))
+    assert [event.sequence for event in updates] == list(range(1, len(updates) + 1))
     with transaction() as session:
         row = session.execute(text("SELECT discord_display_name, version FROM members")).one()
-    assert (row.discord_display_name, row.version) == (updates[-1].data.display_name, 21)
+    assert (row.discord_display_name, row.version) == ("Ada 19", len(updates))
+    assert updates[-1].data.display_name == "Ada 19"
 
 
 def test_two_people_with_one_name_are_two_members(row_count):

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 from fleet.database import transaction
 from fleet.messages import new_id, now
 from services.users import accounts, chores, moderation
-from tests.users.answers import pointers, refused
+from tests.answers import pointers, refused
 from tests.users.conftest import PASSWORD
 
 ROUTES = {

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from fleet.database import transaction
 from fleet.messages import now
 from services.users import onboarding
-from tests.users.answers import pointers, refused
+from tests.answers import pointers, refused
 from tests.users.conftest import PASSWORD
 
 PATHS = {"consent": "POST", "complete_onboarding": "POST", "discord_verification": "GET"}

@@ -7,7 +7,7 @@ import pytest
 from services.users.accounts import display_name
 from services.users.models import Member
 from services.users.preferences import DEFAULTS, complete, merged
-from tests.users.answers import pointers, refused
+from tests.answers import pointers, refused
 
 PATH = "/api/user-preferences/"
 AS_DELIVERED = {

@@ -8,7 +8,7 @@ from fleet.messages import new_id
 from services.users import accounts
 from services.users.app import create_app
 from services.users.models import Member
-from tests.users.answers import pointers, refused
+from tests.answers import pointers, refused
 
 EDITABLE = {
     "first_name": "Ada",

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from fleet.database import transaction
 from services.users import passwords_api, recovery
 from services.users.api import passwords
-from tests.users.answers import alike, pointers, refused
+from tests.answers import alike, pointers, refused
 from tests.users.conftest import PASSWORD
 
 NEW = "a quite different one"
@@ -383,8 +384,8 @@ class TestNotices:
         with transaction() as session:
             root, _new = accounts.ensure_account(session, "root", "root@example.org", PASSWORD, "admin")
         with transaction() as session:
-            moderation.suspend(session, root.id, ada, None, "spam\r\nBcc: eve@example.org")
-            moderation.unsuspend(session, root.id, ada)
+            moderation.suspend(session, root.id, UUID(ada), None, "spam\r\nBcc: eve@example.org")
+            moderation.unsuspend(session, root.id, UUID(ada))
         first, second = mails()
         assert (first.subject, second.subject) == ("Your account is suspended", "Your suspension is over")
         assert "until further notice" in first.text_body
@@ -399,5 +400,5 @@ class TestNotices:
         with transaction() as session:
             root, _new = accounts.ensure_account(session, "root", "root@example.org", PASSWORD, "admin")
         with transaction() as session:
-            moderation.approve(session, root.id, acme)
+            moderation.approve(session, root.id, UUID(acme))
         assert [mail.subject for mail in mails("acme@example.org")] == ["Your account is approved"]

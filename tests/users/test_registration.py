@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.users.answers import pointers, refused
+from tests.answers import pointers, refused
 from tests.users.conftest import PASSWORD
 
 ADA = {"username": "Ada.Lovelace", "email": "ada@example.org", "password": PASSWORD}

@@ -16,7 +16,7 @@ from fleet.auth import ALGORITHM, AUDIENCE, ISSUER
 from fleet.database import transaction
 from fleet.messages import new_id, now
 from services.users import accounts, passwords, tokens
-from tests.users.answers import alike, pointers, refused
+from tests.answers import alike, pointers, refused
 from tests.users.conftest import PASSWORD
 
 GRACE, IDLE, ABSOLUTE = tokens.GRACE, tokens.IDLE, tokens.ABSOLUTE
@@ -138,7 +138,7 @@ class TestAccessTokens:
 
     def test_they_carry_nothing_personal(self, pair):
         claims = claims_of(pair["access"])
-        assert set(claims) == {"iss", "aud", "sub", "role", "sv", "iat", "nbf", "exp", "jti", "type"}
+        assert set(claims) == {"iss", "aud", "sub", "role", "sv", "sid", "iat", "nbf", "exp", "jti", "type"}
         assert (claims["role"], claims["sv"]) == ("student", 1)
 
     def test_refresh_tokens_are_kept_as_hashes_only(self, pair, row_count):

@@ -56,12 +56,12 @@ async def state(request: web.Request) -> web.Response:
     )
 
 
-def _name(body: Body, default: str | None) -> str | None:
-    if "name" not in body and default is None:
+def _name(body: Body, default: str | None, field: str = "name") -> str | None:
+    if field not in body and default is None:
         return None
-    name = body.text("name", 1, 32).strip()
+    name = body.text(field, 1, 32).strip()
     if not name or any(character in name for character in "\r\n\t"):
-        raise LocalError(422, "'name' must have 1 to 32 characters on one line, and not only spaces.")
+        raise LocalError(422, f"'{field}' must have 1 to 32 characters on one line, and not only spaces.")
     return name
 
 
@@ -84,13 +84,14 @@ async def change_user(request: web.Request) -> web.Response:
     user = find_user(world, request.match_info["user"])
     if user is world.bot:
         raise LocalError(422, "That is the bot itself; change another user.")
-    body = await read(request, world, "dms_open", "name", "staff", "leaves", "joins")
+    body = await read(request, world, "dms_open", "name", "username", "staff", "leaves", "joins")
     leaves, joins = body.flag("leaves", False), body.flag("joins", False)
     if leaves and joins:
         raise LocalError(422, "Either leaves or joins, in one request.")
     if (leaves and not user.in_guild) or (joins and user.in_guild):
         raise LocalError(422, f"{user.name} {'is not' if leaves else 'already is'} in the guild.")
-    world.change_user(user, _name(body, None), body.flag("staff", None), body.flag("dms_open", None))
+    username = _name(body, None, "username")
+    world.change_user(user, _name(body, None), body.flag("staff", None), body.flag("dms_open", None), username)
     if leaves:
         world.leave(user)
     if joins:

@@ -74,14 +74,19 @@ class World:
         self.changes += 1
         self.tell("GUILD_MEMBER_REMOVE", {"guild_id": str(self.guild_id), "user": wire.user(user)})
 
-    def change_user(self, user: User, name: str | None, staff: bool | None, dms_open: bool | None) -> None:
-        """Renames a user, makes them staff or not, opens or closes their DMs."""
-        seen = (user.name, user.staff)
+    def change_user(
+        self, user: User, name: str | None, staff: bool | None, dms_open: bool | None, username: str | None = None
+    ) -> None:
+        """Renames a user (either name), makes them staff or not, opens or closes their DMs."""
+        seen = (user.name, user.staff, user.username)
         user.name = user.name if name is None else name
         user.staff = user.staff if staff is None else staff
         user.dms_open = user.dms_open if dms_open is None else dms_open
+        if username is not None and username != user.username:
+            self.usernames.discard(user.username)
+            user.username = self._free_username(username)
         self.changes += 1
-        if user.in_guild and seen != (user.name, user.staff):
+        if user.in_guild and seen != (user.name, user.staff, user.username):
             self.tell("GUILD_MEMBER_UPDATE", wire.member(self, user) | {"guild_id": str(self.guild_id)})
 
     def members(self) -> list[User]:

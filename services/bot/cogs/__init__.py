@@ -4,16 +4,18 @@ from collections.abc import Coroutine
 from typing import Any
 
 from services.bot.client import PropelClient
-from services.bot.cogs import general, leaderboard, points  # noqa: F401  they declare their commands on import
+from services.bot.cogs import general, leaderboard, link, points  # noqa: F401  they declare their commands on import
 from services.bot.cogs.activity import Activity
 from services.bot.cogs.arrivals import Arrivals
 from services.bot.cogs.leafing import Leafing
+from services.bot.cogs.link import LinkButtons
+from services.bot.cogs.roll_call import RollCall
 from services.bot.cogs.typed import Typed
 
 
 def add_all(client: PropelClient) -> None:
     """Let every listener listen."""
-    for cog in (Activity, Arrivals, Leafing, Typed):
+    for cog in (Activity, Arrivals, Leafing, LinkButtons, RollCall, Typed):
         client.add_cog(cog(client))
 
 
@@ -21,4 +23,6 @@ def tasks(client: PropelClient) -> list[Coroutine[Any, Any, None]]:
     """What cogs do beside listening."""
     arrivals = client.get_cog("Arrivals")
     assert isinstance(arrivals, Arrivals)
-    return [arrivals.welcome_all()]
+    roll_call = client.get_cog("RollCall")
+    assert isinstance(roll_call, RollCall)
+    return [arrivals.welcome_all(), roll_call.call_rolls(), roll_call.keep()]
