@@ -46,24 +46,25 @@ def professional(row: Professional) -> Reader:
     return Reader(row.name, row.email, row.time_zone)
 
 
-def send(session: Session, to: Reader, name: str, **values: Any) -> UUID | None:
-    """Queue the letter `name`; None for somebody without an address."""
+def send(
+    session: Session, to: Reader, name: str, about: UUID | None = None, calendar: Invite | None = None, **values: Any
+) -> None:
+    """Queue the letter `name`, unless its reader has no address. `about`: the session, so that what waits can be found."""
     if to.email is None:
-        return None
-    return mail.queue(session, to.email, mail.render(FOLDER, name, {"name": mail.one_line(to.name), **values}))
+        return
+    mail_id = mail.queue(session, to.email, mail.render(FOLDER, name, {"name": mail.one_line(to.name), **values}))
+    if about is not None:
+        method, content = ics.write(calendar) if calendar else (None, None)
+        session.add(Invitation(mail_id=mail_id, session_id=about, method=method, calendar=content))
+        session.flush()
 
 
 def invite(session: Session, meeting: Meeting, request: ReviewRequest, reviewer: Professional, what: str) -> None:
     """Tell both parties of a booked, moved or cancelled session, each with the invitation of its present sequence."""
     parties = student(session, meeting.student_id, request.time_zone), professional(reviewer)
     for to, other in (parties, parties[::-1]):
-        mail_id = send(
-            session, to, what, **_words(meeting, to, other), details=_details(meeting, request, to, reviewer)
-        )
-        if mail_id is not None and to.email is not None:
-            method, calendar = ics.write(_invite(meeting, to, other))
-            session.add(Invitation(mail_id=mail_id, session_id=meeting.id, method=method, calendar=calendar))
-    session.flush()
+        details = _details(meeting, request, to, reviewer)
+        send(session, to, what, meeting.id, _invite(meeting, to, other), **_words(meeting, to, other), details=details)
 
 
 def remind(session: Session, meeting: Meeting, request: ReviewRequest, reviewer: Professional, hours: int) -> None:
@@ -71,16 +72,23 @@ def remind(session: Session, meeting: Meeting, request: ReviewRequest, reviewer:
     parties = student(session, meeting.student_id, request.time_zone), professional(reviewer)
     for to, other in (parties, parties[::-1]):
         words = _words(meeting, to, other) | {"hours": "one hour" if hours == 1 else f"{hours} hours"}
-        send(session, to, "reminder", **words, details=_details(meeting, request, to, reviewer))
+        send(session, to, "reminder", meeting.id, **words, details=_details(meeting, request, to, reviewer))
 
 
 def ask_for_feedback(session: Session, meeting: Meeting, request: ReviewRequest, reviewer: Professional) -> None:
     """After a session: the student rates it on the site, the professional writes notes by a link of their own."""
     site, to = read(SiteSettings).url, student(session, meeting.student_id, request.time_zone)
-    send(session, to, "feedback", other=reviewer.name, link=f"{site}/api/review-requests/{request.id}/feedback/")
+    send(
+        session,
+        to,
+        "feedback",
+        meeting.id,
+        other=reviewer.name,
+        link=f"{site}/api/review-requests/{request.id}/feedback/",
+    )
     token = note_links.make("notes", meeting.id)
     link = f"{site}/api/review-requests/notes/?token={token}"
-    send(session, professional(reviewer), "notes", other=to.name, link=link)
+    send(session, professional(reviewer), "notes", meeting.id, other=to.name, link=link)
 
 
 def handed_over(session: Session, request: ReviewRequest, reviewer: Professional) -> None:
@@ -91,7 +99,7 @@ def handed_over(session: Session, request: ReviewRequest, reviewer: Professional
 def calendar_of(session: Session, mail_id: UUID) -> tuple[str, str] | None:
     """Method and text of the calendar part of a queued mail."""
     row = session.execute(select(Invitation.method, Invitation.calendar).where(Invitation.mail_id == mail_id)).first()
-    return (row.method, row.calendar) if row else None
+    return (row.method, row.calendar) if row and row.method and row.calendar else None
 
 
 def _words(meeting: Meeting, to: Reader, other: Reader) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from fleet import links
 from services.reviews import members, sessions
-from services.reviews.models import OPEN, Alias, Link, Member, ReviewRequest, WaitingLinkChange
+from services.reviews.models import OPEN, Alias, Member, ReviewRequest
 from services.reviews.turns import SYSTEM
 
 FURTHER = {"pending": 0, "matched": 1, "scheduled": 2}
@@ -30,32 +31,27 @@ MOVED = (
 def change_link(session: Session, discord_born_id: UUID, version: int, member_id: UUID | None) -> None:
     """Users said that, by the `version`-th change of its link, the Discord-born member belongs to `member_id` (None: to
     nobody). Applied once, after all its predecessors, with all successors that have been waiting for it."""
-    session.execute(insert(Link).values(discord_born_id=discord_born_id, version=0).on_conflict_do_nothing())
-    statement = select(Link).where(Link.discord_born_id == discord_born_id).with_for_update()
-    link = session.scalars(statement.execution_options(populate_existing=True)).one()
-    if version <= link.version:
-        return
-    waiting = insert(WaitingLinkChange).values(discord_born_id=discord_born_id, version=version, member_id=member_id)
-    session.execute(waiting.on_conflict_do_nothing())
-    mine = select(WaitingLinkChange).where(WaitingLinkChange.discord_born_id == discord_born_id)
-    for change in list(session.scalars(mine.order_by(WaitingLinkChange.version))):
-        if change.version != link.version + 1:
-            break
-        if change.member_id is None:
-            session.execute(delete(Alias).where(Alias.old_id == discord_born_id))
-        else:
-            _merge(session, discord_born_id, members.resolve(session, change.member_id))
-        link.version = change.version
-        session.delete(change)
-        session.flush()
+    links.change(session, discord_born_id, version, member_id, links.Steps(lock, join, _part))
+    session.flush()
 
 
-def _merge(session: Session, old_id: UUID, new_id: UUID) -> None:
-    if old_id == new_id:
-        return
-    for member_id in sorted((old_id, new_id)):
+def lock(session: Session, member_ids: list[UUID]) -> None:
+    """Lock all members concerned, in the order of ids: nobody acts for one of them meanwhile (`members.hold_still`)."""
+    concerned = {*member_ids, *(members.resolve(session, member_id) for member_id in member_ids)}
+    for member_id in sorted(concerned):
         members.know(session, member_id)
         session.execute(select(Member.id).where(Member.id == member_id).with_for_update())
+
+
+def _part(session: Session, discord_born_id: UUID) -> None:
+    session.execute(delete(Alias).where(Alias.old_id == discord_born_id))
+
+
+def join(session: Session, old_id: UUID, new_id: UUID) -> None:
+    """Make all that is `old_id`'s `new_id`'s, or theirs whom that leads to; all of them are locked."""
+    new_id = members.resolve(session, new_id)
+    if old_id == new_id:
+        return
     _leave_one_open(session, old_id, new_id)
     for statement in MOVED:
         session.execute(text(statement), {"old": old_id, "new": new_id})

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fleet.database import metadata
+from fleet.links import links, waiting_link_changes
 from fleet.mail import mail_queue
 
 OPEN = "status IN ('pending', 'matched', 'scheduled')"
@@ -50,25 +51,6 @@ class Alias(Base):
 
     old_id: Mapped[UUID] = mapped_column(primary_key=True)
     member_id: Mapped[UUID] = mapped_column(index=True)
-
-
-class Link(Base):
-    """How many changes of a Discord-born member's link were applied."""
-
-    __tablename__ = "links"
-
-    discord_born_id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int]
-
-
-class WaitingLinkChange(Base):
-    """A change of a link that came before its predecessor. `member_id` None: unlinked."""
-
-    __tablename__ = "waiting_link_changes"
-
-    discord_born_id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int] = mapped_column(primary_key=True)
-    member_id: Mapped[UUID | None]
 
 
 class Professional(Base):
@@ -277,6 +259,8 @@ class Turn(Base):
 
 
 mail_queue.to_metadata(Base.metadata)
+links.to_metadata(Base.metadata)
+waiting_link_changes.to_metadata(Base.metadata)
 
 # The rest of the tables; imported here so that whoever has one of the modules has the whole catalogue.
 from services.reviews import session_models  # noqa: E402, F401

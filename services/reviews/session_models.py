@@ -98,14 +98,14 @@ class Reminder(Base):
 
 
 class Invitation(Base):
-    """The calendar part of a mail that waits in the queue."""
+    """A mail about a session that waits in the queue, and its calendar part when it has one."""
 
     __tablename__ = "invitations"
 
     mail_id: Mapped[UUID] = mapped_column(primary_key=True)
     session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id"), index=True)
-    method: Mapped[str]
-    calendar: Mapped[str]
+    method: Mapped[str | None]
+    calendar: Mapped[str | None]
 
 
 class CalendarEntry(Base):

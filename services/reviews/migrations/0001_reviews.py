@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from fleet.migrate import fleet_tables, mail_table
+from fleet.migrate import fleet_tables, links_tables, mail_table
 
 revision = "reviews_0001"
 down_revision = None
@@ -37,19 +37,7 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("old_id", name=("pk_aliases")),
     )
     op.create_index(("ix_aliases_member_id"), "aliases", ["member_id"], unique=False)
-    op.create_table(
-        "links",
-        sa.Column("discord_born_id", sa.Uuid, nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("discord_born_id", name=("pk_links")),
-    )
-    op.create_table(
-        "waiting_link_changes",
-        sa.Column("discord_born_id", sa.Uuid, nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("member_id", sa.Uuid, nullable=True),
-        sa.PrimaryKeyConstraint("discord_born_id", "version", name=("pk_waiting_link_changes")),
-    )
+    links_tables()
 
 
 def _professionals() -> None:

@@ -100,8 +100,8 @@ def _errands() -> None:
         "invitations",
         sa.Column("mail_id", sa.Uuid, nullable=False),
         sa.Column("session_id", sa.Uuid, nullable=False),
-        sa.Column("method", sa.Text, nullable=False),
-        sa.Column("calendar", sa.Text, nullable=False),
+        sa.Column("method", sa.Text),
+        sa.Column("calendar", sa.Text),
         sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name=("fk_invitations_session_id_sessions")),
         sa.PrimaryKeyConstraint("mail_id", name=("pk_invitations")),
     )
