@@ -41,7 +41,10 @@ class ClauseReader:
                 self.sep = max(self.sep, phrase.value, key=lambda one: STRENGTH[one])
             elif phrase.kind == "unknown":
                 self.reports.unparsed.append((phrase.first, phrase.end))
-            elif phrase.kind != "filler":
+            elif phrase.kind == "filler":
+                if phrase.value in AFFIRMING and self.current is not None and not self.current.negative:
+                    self.current.affirmed = len(self.current.days)
+            else:
                 getattr(self, f"_on_{phrase.kind}")(at, phrase)
                 self.sep = "" if phrase.kind != "not" else self.sep
         self._end_run()
@@ -335,6 +338,12 @@ class ClauseReader:
             return
         clause = self.current
         if clause is not None and (clause.days or clause.times) and self.sep not in (",", "but"):
+            if clause.affirmed and len(clause.days) > clause.affirmed and not clause.times:
+                # "Monday is good, Tuesday isn't": only what was said since.
+                refused = clause.days[clause.affirmed :]
+                del clause.days[clause.affirmed :]
+                clause = self._open()
+                clause.days = refused
             clause.negative = True
             clause.cover(phrase)
             return

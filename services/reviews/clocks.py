@@ -157,7 +157,7 @@ def _digits(tokens: list[Token], at: int, hour_mark: bool) -> tuple[Clock, int] 
         or (hour == 24 and minute > 0)
         or (half is not None and (hour > 12 or (hour == 0 and half == "pm")))
     )
-    if compact and half is None and (minute % 5 or wrong):
+    if compact and half is None and ((minute % 5 and minute != 59) or wrong):
         return None  # a telephone number or a year rather than a time
     return Clock(
         hour, minute, half, exact, bare and half is None, wrong, hour == 24 and not wrong, compact and half is None

@@ -208,8 +208,8 @@ class DayReader:
             return True
         if after_day and (capital or self._word(at - 1) in ("/", "-")):
             return True
-        if not capital:
-            return False
+        if not capital or (self._capital(at + 1) and (following in LETTER_DAYS or following in ("th", "tu"))):
+            return capital
         return (
             following in (",", "&", "and", "or", "+") and self._short(at + 2) and self._capital(at + 2)
         ) or self._kind(at + 1) == "number"
@@ -225,7 +225,7 @@ class DayReader:
             return None
         raw = self.text[token.start : token.end]
         if raw[0].isupper() or token.text in LOWER_CODES:
-            return academic_code(token.text) if token.text not in ("mt", "tw", "twf") else None
+            return academic_code(token.text) if token.text not in ("mt", "tw") else None
         return None
 
     def _relative(self, at: int) -> tuple[Days, int] | None:

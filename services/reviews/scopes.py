@@ -34,6 +34,7 @@ class Clause:
     joined: str = ""
     superseded: bool = False
     zoned: int = 0
+    affirmed: int = 0
 
     def cover(self, phrase: Phrase) -> None:
         """Widen the part of the text that the clause is."""

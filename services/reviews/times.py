@@ -34,7 +34,7 @@ OPENINGS = {
         "prior to", "earlier than", "latest", "through", "thru", *BEFORE,
     ),
     "after": ("later than", *AFTER),
-    "between": ("between", "btwn", "btw", "b / w"),
+    "between": ("between the hours of", "between", "btwn", "btw", "b / w"),
     "about": tuple(APPROXIMATE),
     "at": ("at", "@"),
 }  # fmt: skip
@@ -209,9 +209,10 @@ class TimeReader:
         time, end = self._hinted(
             Time({"at": "start", "about": "start", "": "start"}.get(kind, kind), first, about=about), end
         )
-        ending = self._ending(end) if time.kind in ("start", "from", "after") else None
+        ending = self._ending(end)
         if ending and time.kind != "start":
-            return time, ending[1] if ending[0] == "from" else end
+            # "from 9 at the earliest", "until 5 at the latest": the same said twice.
+            return time, ending[1] if ending[0] == {"after": "from"}.get(time.kind, time.kind) else end
         if (first.bare or first.compact) and not (company or time.hint or about or ending):
             return None
         return (replace(time, kind=ending[0]), ending[1]) if ending else (time, end)
