@@ -16,6 +16,7 @@ from services.reviews.sessions_api import sessions_api
 PUBLIC = (
     "forms_api.student_form",
     "forms_api.professional_form",
+    "requests_api.notes_form",
     "requests_api.write_notes",
     "resumes_api.get_shared_resume",
 )

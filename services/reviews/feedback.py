@@ -9,7 +9,7 @@ from fleet import outbox
 from fleet.contracts.reviews import FeedbackGiven
 from fleet.messages import now
 from fleet.problems import NotFound, Problem
-from services.reviews import note_links, requests, sessions
+from services.reviews import members, note_links, requests, sessions
 from services.reviews.session_models import Feedback, Meeting, Note
 from services.reviews.turns import Actor, WrongState
 
@@ -59,3 +59,11 @@ def write_notes(session: Session, token: str, notes: str, outcome: str | None) -
     if session.scalar(row.on_conflict_do_nothing().returning(Note.session_id)) is None:
         raise GivenAlready("The notes of this session are written.")
     return meeting
+
+
+def student_of_link(session: Session, token: str) -> str:
+    """The name of the student whose session a professional's link is for. Raises BadLink, NotFound."""
+    meeting = session.get(Meeting, note_links.open_one(token, "notes"))
+    if meeting is None:
+        raise NotFound("There is no such session.")
+    return members.find(session, meeting.student_id).display_name or "a student"

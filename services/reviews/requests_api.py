@@ -10,7 +10,7 @@ from fleet.database import transaction
 from fleet.idempotency import once
 from fleet.problems import Forbidden, Problem
 from fleet.web import ADMIN, ANYONE, MEMBER, Answer, operation
-from services.reviews import feedback, matching, members, requests, review_schemas, sessions, shown
+from services.reviews import feedback, matching, members, notes_page, requests, review_schemas, sessions, shown
 from services.reviews.requests import Filters, Wish
 from services.reviews.turns import Actor
 
@@ -161,6 +161,15 @@ def give_feedback(request_id: UUID, body: dict[str, Any]) -> Answer:
             return dict(review_schemas.FeedbackGiven().dump(said)), 201
 
         return once(session, make)
+
+
+@requests_api.get("/api/review-requests/notes/")
+@operation(who=ANYONE, query=review_schemas.SharedQuery, answers={200: None, 404: None})
+def notes_form(query: dict[str, Any]) -> Answer:
+    """The page on which a professional writes their notes, for whoever has the link that was mailed to them."""
+    with transaction() as session:
+        name = feedback.student_of_link(session, query["token"])
+    return notes_page.page(name)
 
 
 @requests_api.post("/api/review-requests/notes/")

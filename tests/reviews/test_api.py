@@ -358,7 +358,7 @@ class TestLinks:
     def test_a_professional_writes_notes_by_their_link_and_by_no_other(
         self, call, client, professional, student, soon, row_count
     ) -> None:
-        session = booked(call, student(), professional(), soon())
+        session = booked(call, student("Ada <b>"), professional(), soon())
         begun(session["id"])
         session_id = UUID(session["id"])
         token = note_links.make("notes", session_id)
@@ -371,6 +371,10 @@ class TestLinks:
         ):
             answer = client.post("/api/review-requests/notes/", json={"token": wrong, "notes": "n"})
             assert answer.status_code in (404, 422)
+        page = client.get(f"/api/review-requests/notes/?token={token}")
+        assert page.status_code == 200 and "Ada &lt;b&gt;" in page.text and "<b>" not in page.text
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        assert client.get("/api/review-requests/notes/?token=none").status_code == 404
         body = {"token": token, "notes": "shorter summary", "outcome": "completed"}
         assert client.post("/api/review-requests/notes/", json=body).json["status"] == "completed"
         assert client.post("/api/review-requests/notes/", json=body).status_code == 409
