@@ -41,6 +41,8 @@ def engine() -> Engine:
         max_overflow=4,
         pool_pre_ping=True,
         pool_recycle=1800,
+        # What a statement was given stands in the text of its error otherwise, and so in the log: names, addresses, tokens.
+        hide_parameters=True,
         connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
     )
 

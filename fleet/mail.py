@@ -106,7 +106,9 @@ def one_line(words: str) -> str:
 
 
 def queue(session: Session, recipient: str, letter: Letter) -> UUID:
-    """Queue a letter in this transaction; returns its id. ValueError for an address that is not just one address."""
+    """Queue a letter in this transaction; its id is in the queue until it is sent.
+
+    ValueError for an address that is not just one address."""
     if not recipient.isprintable() or " " in recipient or recipient.count("@") != 1 or set(recipient) & set(',;<>"'):
         raise ValueError("not one plain address")
     values = {"recipient": recipient, "subject": letter.subject, "text_body": letter.text, "html_body": letter.html}

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fleet.contracts import command, event, question
 from fleet.contracts.points_submissions import Attachment
+from fleet.contracts.privacy import Erased, EraseRequest, ExportPart, ExportRequest
 
 RequestStatus = Literal["pending", "matched", "scheduled", "completed", "cancelled"]
 SessionStatus = Literal["scheduled", "completed", "cancelled", "no_show"]
@@ -222,3 +223,15 @@ class GetReview:
     """The newest request of a member. Refused as not found when there is none."""
 
     member_id: UUID
+
+
+@command("reviews.export_member.v1", senders=("users",), answer=ExportPart)
+@dataclass(frozen=True)
+class ExportMember(ExportRequest):
+    """Show a part of what reviews holds on a member: requests, sessions, resumes, feedback."""
+
+
+@command("reviews.erase_member.v1", senders=("users",), answer=Erased)
+@dataclass(frozen=True)
+class EraseMember(EraseRequest):
+    """Forget a person: their open request ends, and what happened belongs to the pseudonym."""

@@ -198,6 +198,7 @@ def award_by_admin(
     """
     activity = activities.get(session, code)
     balance = lock_current_balance(session, member_id, must_exist=True)
+    refuse_forgotten(session, balance.member_id)
     refuse_suspended(session, balance.member_id)
     worth = activity.points if points is None else points
     award = _write_award(session, balance, activity, worth, f"admin:{new_id()}", now(), actor=actor)
@@ -244,6 +245,12 @@ def refuse_suspended(session: Session, member_id: UUID) -> None:
     """Raise Suspended while the member is."""
     if auth_state.is_suspended(session, member_id):
         raise Suspended("A suspended member earns and spends no points until the suspension ends.")
+
+
+def refuse_forgotten(session: Session, member_id: UUID) -> None:
+    """Raise NotFound for a member who was forgotten: numbers that come late are booked, but no word is kept any more."""
+    if session.scalar(select(Member.id).where(Member.id == member_id, Member.status == "erased")) is not None:
+        raise NotFound("There is no such member.")
 
 
 def _use_cap(session: Session, member_id: UUID, activity: ActivityType, occurred_at: datetime) -> None:

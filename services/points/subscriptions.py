@@ -19,6 +19,7 @@ from services.points import (  # noqa: F401 the *_subscriptions add their handle
     ledger,
     members,
     merge_subscriptions,
+    privacy_subscriptions,
     ranks,
     review_subscriptions,
     submission_subscriptions,

@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
-from fleet import files
+from fleet import files, forgetting
+from fleet.exporting import Section
 from services.reviews import merging, sessions
 from services.reviews.models import OPEN, Member, Resume, ReviewRequest
 from services.reviews.turns import SYSTEM
@@ -19,45 +20,47 @@ from services.reviews.turns import SYSTEM
 FORGOTTEN = 2**62
 
 # Name and query of each part of an export: `:ids` are the member's ids, `key` orders the rows and is in none twice.
-SECTIONS: tuple[tuple[str, str], ...] = (
-    ("member", "SELECT id::text AS key, id, display_name, email, time_zone, locale FROM members WHERE id = ANY(:ids)"),
-    (
+SECTIONS: tuple[Section, ...] = (
+    Section(
+        "member", "SELECT id::text AS key, id, display_name, email, time_zone, locale FROM members WHERE id = ANY(:ids)"
+    ),
+    Section(
         "review_requests",
         "SELECT id::text AS key, id, status, target_industry, target_role, experience_level, preferred_times, time_zone,"
         " excluded_employers, resume_id, resume_url, professional_id, submitted_at, matched_at, completed_at, cancelled_at"
         " FROM review_requests WHERE student_id = ANY(:ids)",
     ),
-    (
+    Section(
         "preferred_times",
         "SELECT p.review_request_id::text || ' ' || p.starts_at::text AS key, p.* FROM preferred_times p"
         " JOIN review_requests r ON r.id = p.review_request_id WHERE r.student_id = ANY(:ids)",
     ),
-    (
+    Section(
         "sessions",
         "SELECT id::text AS key, id, review_request_id, professional_id, starts_at, duration_minutes, status, meeting_link,"
         " created_at, ended_at FROM sessions WHERE student_id = ANY(:ids)",
     ),
-    (
+    Section(
         "history",
         "SELECT t.id::text AS key, t.id, t.subject_id, t.was, t.becomes, t.actor, t.actor_id, t.note, t.starts_at, t.at"
         " FROM turns t JOIN review_requests r ON r.id = t.review_request_id WHERE r.student_id = ANY(:ids)",
     ),
-    (
+    Section(
         "resumes",
         "SELECT id::text AS key, id, name, size, content_type, sha256, status, reason, created_at,"
         " '/api/resumes/' || id || '/file/' AS file FROM resumes WHERE owner_id = ANY(:ids)",
     ),
-    (
+    Section(
         "resume_views",
         "SELECT v.id::text AS key, v.resume_id, v.viewer_id, v.viewer_kind, v.viewed_at FROM resume_views v"
         " JOIN resumes r ON r.id = v.resume_id WHERE r.owner_id = ANY(:ids)",
     ),
-    (
+    Section(
         "feedback",
         "SELECT f.review_request_id::text AS key, f.* FROM feedback f"
         " JOIN review_requests r ON r.id = f.review_request_id WHERE r.student_id = ANY(:ids)",
     ),
-    (
+    Section(
         "notes",
         "SELECT n.session_id::text AS key, n.* FROM notes n JOIN sessions s ON s.id = n.session_id"
         " WHERE s.student_id = ANY(:ids)",
@@ -94,6 +97,7 @@ def forget(session: Session, member_ids: list[UUID], pseudonym: UUID) -> int:
             merging.join(session, member_id, pseudonym)
     for statement in _EMPTIED:
         rows += session.execute(text(statement), {"id": pseudonym}).rowcount  # type: ignore[attr-defined]
+    rows += forgetting.forget_requests(session, member_ids)
     rows += _forget_files(session, pseudonym)
     session.expire_all()
     return rows

@@ -4,8 +4,9 @@ import threading
 
 from sqlalchemy.orm import Session
 
-from fleet import auth_state, mail
+from fleet import auth_state, exporting, mail
 from fleet.contracts import reviews as said
+from fleet.contracts.privacy import Erased, ExportPart
 from fleet.contracts.users import (
     AccountsMerged,
     AuthStateChanged,
@@ -24,6 +25,7 @@ from services.reviews import (
     letters,
     members,
     merging,
+    privacy,
     requests,
     resumes,
     sessions,
@@ -128,3 +130,15 @@ def parse_availability(_session: Session, question: Envelope[said.ParseAvailabil
         list(parsed.unparsed),
         [said.Doubt(one.fragment, one.chosen, list(one.alternatives)) for one in parsed.ambiguous],
     )
+
+
+@subscriptions.handles(said.ExportMember)
+def export_member(session: Session, command: Envelope[said.ExportMember]) -> ExportPart:
+    """A part of what is held."""
+    return exporting.part(session, privacy.SECTIONS, command.data.member_ids, command.data.cursor)
+
+
+@subscriptions.handles(said.EraseMember)
+def erase_member(session: Session, command: Envelope[said.EraseMember]) -> Erased:
+    """Everything personal goes."""
+    return Erased(privacy.forget(session, command.data.member_ids, command.data.pseudonym))
