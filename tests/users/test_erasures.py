@@ -17,7 +17,7 @@ from fleet.messages import now
 from fleet.problems import Problem
 from services.users import accounts, erasures, holders
 from tests.answers import pointers, refused
-from tests.users.conftest import PASSWORD
+from tests.users.conftest import ALL_HOLDERS, PASSWORD
 from tests.users.holding import asked, database_text, forget, let_time_pass, show, work
 from tests.users.links import Browser, Person, hear, link
 
@@ -475,4 +475,4 @@ def test_every_service_that_can_forget_is_asked_to():
     """And asked to show: a service joins by its name in HOLDERS."""
     for action in ("erase_member", "export_member"):
         able = {contract.owner for type_, contract in by_type.items() if type_.endswith(f".{action}.v1")}
-        assert able == set(holders.HOLDERS)
+        assert able == set(ALL_HOLDERS)
