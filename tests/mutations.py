@@ -112,8 +112,8 @@ MUTATIONS = [
     Mutation(
         "a reminder is told once",
         "services/reviews/chores.py",
-        "    if fresh is None or stale:",
-        "    if stale:",
+        "~known.exists()",
+        "Meeting.id.is_not(None)",
         test("tests/reviews/test_chores.py"),
     ),
     Mutation(
