@@ -117,13 +117,6 @@ MUTATIONS = [
         test("tests/reviews/test_chores.py"),
     ),
     Mutation(
-        "sums of whole numbers in the assignment",
-        "services/reviews/assignment.py",
-        "            self.place_potential[each] += distance - length",
-        "            self.place_potential[each] += 0",
-        test("tests/reviews/test_assignment.py"),
-    ),
-    Mutation(
         "guard of the rate",
         "fleet/rates.py",
         "    WHERE w.used < :limit OR w.ends_at <= clock_timestamp()\n",
