@@ -50,7 +50,7 @@ bench: prepare ## measure it beside the machine's limits (ONLY=P1,P3 MEMBERS= SE
 format: prepare ## write the code in the one form that `make check` wants
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 openapi: prepare ## write services/*/openapi.json from the views
-	@$(PYTHON) -m fleet.openapi users points rewards
+	@$(PYTHON) -m fleet.openapi users points rewards reviews
 settings: prepare ## write .env.example from the settings in the code
 	@$(PYTHON) -m fleet.settings_reference
 lock: prepare ## write requirements.lock anew from pyproject.toml (UPGRADE=1: newest versions)

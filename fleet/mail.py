@@ -9,6 +9,7 @@ SMTP_URL says where to send; without it MAIL_SPOOL collects .eml files. A servic
 import smtplib
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from email import policy
 from email.headerregistry import Address
@@ -116,8 +117,16 @@ def queue(session: Session, recipient: str, letter: Letter) -> UUID:
     return mail_id
 
 
-def build(mail: Any, sender: str) -> EmailMessage:
-    """The message of a queued row: the same row always gives the same Message-ID and date."""
+def sender_address() -> str:
+    """The bare address that all mail is from."""
+    return parseaddr(read(MailSettings).sender)[1]
+
+
+def build(mail: Any, sender: str, calendar: tuple[str, str] | None = None) -> EmailMessage:
+    """The message of a queued row: the same row always gives the same Message-ID and date.
+
+    `calendar`: method and text of an iCalendar part, beside text and HTML as mail programs look for it, and attached.
+    """
     message = EmailMessage(policy=policy.SMTP)
     name, address = parseaddr(sender)
     message["From"] = Address(name, addr_spec=address)
@@ -129,7 +138,15 @@ def build(mail: Any, sender: str) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text_body)
     message.add_alternative(mail.html_body, subtype="html")
+    if calendar is not None:
+        method, content = calendar
+        message.add_alternative(content, subtype="calendar", charset="utf-8", params={"method": method})
+        message.add_attachment(content.encode(), maintype="application", subtype="ics", filename="invite.ics")
     return message
+
+
+# Method and text of the calendar part of a mail, by its id; a service that sends invitations knows.
+CalendarOf = Callable[[Session, UUID], "tuple[str, str] | None"]
 
 
 class Sender:
@@ -137,9 +154,10 @@ class Sender:
 
     ready = True
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, calendar_of: CalendarOf | None = None) -> None:
         self.stop = stop
         self._settings = read(MailSettings)
+        self._calendar_of = calendar_of
 
     def run(self) -> None:
         """Send, rest when nothing is due, and back off while the server or the database is away."""
@@ -185,7 +203,7 @@ class Sender:
 
     def _deliver(self, mail: Any) -> None:
         try:
-            message = build(mail, self._settings.sender)
+            message = build(mail, self._settings.sender, self._calendar(mail))
         except (ValueError, UnicodeError) as error:
             raise MailRefused(f"cannot be written as a message: {type(error).__name__}") from error
         if not self._settings.url:
@@ -203,6 +221,12 @@ class Sender:
             raise MailRefused("the server does not take such addresses") from error
         except (OSError, smtplib.SMTPException) as error:
             raise MailServerAway(type(error).__name__) from error
+
+    def _calendar(self, mail: Any) -> tuple[str, str] | None:
+        if self._calendar_of is None:
+            return None
+        with transaction() as session:
+            return self._calendar_of(session, mail.id)
 
 
 def _connected(url: str) -> smtplib.SMTP:

@@ -45,6 +45,7 @@ HEARS: dict[str, tuple[str, ...]] = {
         "rewards.redemption_decided.v1",
         "rewards.redemption_fulfilled.v1",
         "reviews.session_completed.v1",
+        "reviews.review_requested.v1",
     ),
     "rewards": (
         "users.auth_state_changed.v1",
@@ -62,7 +63,14 @@ HEARS: dict[str, tuple[str, ...]] = {
         "points.hold_released.v1",
         "points.points_refunded.v1",
     ),
-    "reviews": ("users.auth_state_changed.v1",),
+    "reviews": (
+        "users.auth_state_changed.v1",
+        "users.user_updated.v1",
+        "users.contact_changed.v1",
+        "users.discord_linked.v1",
+        "users.accounts_merged.v1",
+        "users.discord_unlinked.v1",
+    ),
     "bot": (
         "users.auth_state_changed.v1",
         "users.contact_changed.v1",

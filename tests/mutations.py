@@ -38,6 +38,85 @@ ERASURES = "tests/users/test_erasures.py"
 
 MUTATIONS = [
     Mutation(
+        "the slots of a session",
+        "services/reviews/booking.py",
+        "    if len(session.execute(taken).all()) != len(rows):",
+        "    if session.execute(taken).all() is None:",
+        test("tests/reviews/test_sessions.py::test_twenty_at_once_book_one_time_once"),
+    ),
+    Mutation(
+        "the pause of a professional",
+        "services/reviews/booking.py",
+        "_slots(meeting.starts_at, ends_at + buffer)",
+        "_slots(meeting.starts_at, ends_at)",
+        test("tests/reviews/test_sessions.py::test_a_professional_has_ten_minutes_between_sessions"),
+    ),
+    Mutation(
+        "the weekly maximum",
+        "services/reviews/booking.py",
+        "    if (session.scalar(within) or 0) >= reviewer.max_reviews_per_week:",
+        "    if False:",
+        test(
+            "tests/reviews/test_sessions.py::test_the_weekly_maximum_is_kept_and_a_move_within_the_week_is_no_further_one"
+        ),
+    ),
+    Mutation(
+        "the notice before a session",
+        "services/reviews/booking.py",
+        "    if starts_at < earliest():",
+        "    if False:",
+        test("tests/reviews/test_sessions.py::test_notice_and_horizon_are_kept"),
+    ),
+    Mutation(
+        "the windows of a professional",
+        "services/reviews/booking.py",
+        "    if (low, high) not in spans:",
+        "    if False:",
+        test("tests/reviews/test_sessions.py::test_no_session_outside_of_the_windows_of_the_professional"),
+    ),
+    Mutation(
+        "the lock of a professional's week",
+        "services/reviews/professionals.py",
+        "    statement = select(Professional).where(Professional.id == professional_id).with_for_update()",
+        "    statement = select(Professional).where(Professional.id == professional_id)",
+        test("tests/reviews/test_sessions.py::test_the_week_of_a_professional_is_not_overrun_by_many_at_once"),
+    ),
+    Mutation(
+        "a cancelled session gives its time back",
+        "services/reviews/sessions.py",
+        "    booking.free(session, meeting)\n    turn(session, request,",
+        "    turn(session, request,",
+        test("tests/reviews/test_sessions.py::test_cancelling_frees_the_time_and_opens_the_request_again"),
+    ),
+    Mutation(
+        "the signature of forms",
+        "services/reviews/forms_api.py",
+        "    if not any(hmac.compare_digest(one, right) for one in signatures[:10]):",
+        "    if False:",
+        test("tests/reviews/test_api.py::TestForms"),
+    ),
+    Mutation(
+        "one purpose of a link",
+        "services/reviews/note_links.py",
+        "    if kind != purpose or",
+        "    if",
+        test("tests/reviews/test_api.py::TestLinks"),
+    ),
+    Mutation(
+        "a response of a form is applied once",
+        "services/reviews/forms.py",
+        "    if session.scalar(row.on_conflict_do_nothing().returning(FormResponse.response_id)) is None:",
+        "    session.scalar(row.on_conflict_do_nothing().returning(FormResponse.response_id))\n    if False:",
+        test("tests/reviews/test_api.py::TestForms"),
+    ),
+    Mutation(
+        "a reminder is told once",
+        "services/reviews/chores.py",
+        "~known.exists()",
+        "Meeting.id.is_not(None)",
+        test("tests/reviews/test_chores.py"),
+    ),
+    Mutation(
         "guard of the rate",
         "fleet/rates.py",
         "    WHERE w.used < :limit OR w.ends_at <= clock_timestamp()\n",

@@ -126,12 +126,14 @@ class Fleet:
             values |= (
                 {"SMTP_URL": self.settings["SMTP_URL"]} if self.settings.get("SMTP_URL") else {"MAIL_SPOOL": str(MAIL)}
             )
-        if service == "points":
-            own = {"EVIDENCE_DIR": str(RUN / "evidence" / "points")}
+        if service in ("points", "reviews"):
+            own = {"EVIDENCE_DIR": str(RUN / "evidence" / service)}
             if self.local_discord:
                 # Attachments of local Discord lie on this machine.
                 own["ATTACHMENT_HOSTS"] = f"127.0.0.1:{self.ports['discord']}"
             values = {**own, **values}
+        if service == "reviews":
+            values.setdefault("REVIEWS_LINK_KEY", secret("reviews_link_key"))
         if service in ("users", "bot"):
             values["MEMBER_NAMESPACE"] = secret("member_namespace")
         return values

@@ -7,20 +7,19 @@ An attachment is recorded as `fetching` in the transaction of its submission and
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from fleet import files as evidence_files
 from fleet.contracts.points import Attachment
+from fleet.downloads import is_allowed
+from fleet.files import MAX_BYTES, Stored
 from fleet.messages import new_id, now
 from fleet.problems import NotFound, Problem, TooManyRequests, invalid
-from fleet.settings import read
-from services.points import evidence_files, ledger
-from services.points.evidence_files import MAX_BYTES, Stored
-from services.points.settings import EvidenceSettings
+from services.points import ledger
 from services.points.submission_models import Evidence, Submission
 
 UPLOADS_A_DAY = 100
@@ -28,7 +27,6 @@ UPLOADS_A_DAY = 100
 PAUSES_S = (2, 10, 60, 300, 1800, 7200)
 # Longer than any attempt takes: a row whose fetcher died is taken again after it.
 LEASE = timedelta(seconds=60)
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class NotKept(Problem):
@@ -101,22 +99,6 @@ def expect(session: Session, owner_id: UUID, attachment: Attachment) -> Evidence
     session.add(row)
     session.flush()
     return row
-
-
-def is_allowed(url: str) -> bool:
-    """True for https at a host of ATTACHMENT_HOSTS, exactly; http too where that host is this machine (local mode)."""
-    try:
-        parts = urlsplit(url)
-        host, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
-        return False
-    if len(url) > 2048 or any(ord(c) <= 32 or ord(c) > 126 for c in url) or "@" in parts.netloc or "\\" in url:
-        return False
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
-        return False
-    usual = port in (None, 443 if parts.scheme == "https" else 80)
-    allowed = {entry.strip().lower() for entry in read(EvidenceSettings).hosts.split(",") if entry.strip()}
-    return f"{host}:{port}" in allowed or (usual and host in allowed)
 
 
 def get(session: Session, evidence_id: UUID, viewer: UUID | None) -> Evidence:

@@ -4,11 +4,12 @@ from uuid import UUID
 
 from flask import Blueprint, request, send_file
 
+from fleet import files as evidence_files
 from fleet.auth import caller
 from fleet.database import transaction
 from fleet.problems import Problem, invalid
 from fleet.web import MEMBER, Answer, operation
-from services.points import evidence, evidence_files, submissions_schemas
+from services.points import evidence, submissions_schemas
 
 evidence_api = Blueprint("evidence_api", __name__)
 

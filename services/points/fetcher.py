@@ -4,35 +4,19 @@ Only from ATTACHMENT_HOSTS, never along a redirect, at most 8 MB and 20 seconds,
 that are taken. Several workers may do it at once: a row is skipped while another has it.
 """
 
-import http.client
 import threading
-from contextlib import suppress
-from socket import SHUT_RDWR
-from typing import Any
-from urllib.parse import urlsplit
 
-from fleet import logs
+from fleet import downloads, logs
+from fleet import files as evidence_files
 from fleet.database import is_outage, transaction
+from fleet.downloads import TIME_LIMIT_S, NotFetched
 from fleet.problems import Problem
-from services.points import evidence, evidence_files
+from services.points import evidence
 from services.points.evidence import Fetch
-from services.points.evidence_files import MAX_BYTES
 
 log = logs.get(__name__)
 
 IDLE_S = 0.5
-TIME_LIMIT_S = 20.0
-_CHUNK = 65_536
-# Answers that another attempt would only repeat.
-_FINAL = frozenset({400, 401, 403, 404, 405, 410, 451})
-
-
-class NotFetched(Exception):
-    """The attachment was not had this time; `for_good` when trying again cannot help."""
-
-    def __init__(self, reason: str, *, for_good: bool = False) -> None:
-        super().__init__(reason)
-        self.reason, self.for_good = reason, for_good
 
 
 class Fetcher:
@@ -88,49 +72,5 @@ def _verdict(error: NotFetched | Problem | OSError) -> tuple[str, bool]:
 
 
 def download(fetch: Fetch, time_limit_s: float = TIME_LIMIT_S) -> bytes:
-    """The whole attachment; raises NotFetched. The limit of time is for all of it, however slowly it trickles."""
-    if not evidence.is_allowed(fetch.url):
-        raise NotFetched("its address is not one that attachments are taken from", for_good=True)
-    parts = urlsplit(fetch.url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=time_limit_s)
-    data = bytearray()
-    try:
-        connection.connect()
-        cut = threading.Timer(time_limit_s, _cut, [connection.sock])
-        cut.daemon = True
-        cut.start()
-        try:
-            target = parts.path + (f"?{parts.query}" if parts.query else "")
-            connection.request("GET", target or "/", headers={"User-Agent": "Propel"})
-            answer = connection.getresponse()
-            _refuse_bad(answer)
-            while chunk := answer.read1(_CHUNK):
-                data += chunk
-                if len(data) > MAX_BYTES:
-                    raise NotFetched("it is larger than 8 MB", for_good=True)
-        finally:
-            cut.cancel()
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NotFetched("its server did not answer in full") from error
-    finally:
-        connection.close()
-    # A connection that breaks looks like one that ends; the sender told how much there is.
-    if len(data) != fetch.size:
-        raise NotFetched("it is not of the size that was announced")
-    return bytes(data)
-
-
-def _cut(socket: Any) -> None:
-    """End a connection whose time is over, wherever its reader is waiting."""
-    with suppress(OSError):
-        socket.shutdown(SHUT_RDWR)
-
-
-def _refuse_bad(answer: http.client.HTTPResponse) -> None:
-    if answer.status != 200:
-        final = 300 <= answer.status < 400 or answer.status in _FINAL
-        raise NotFetched(f"its server answered with status {answer.status}", for_good=final)
-    announced = answer.getheader("Content-Length")
-    if announced is not None and announced.isdecimal() and int(announced) > MAX_BYTES:
-        raise NotFetched("it is larger than 8 MB", for_good=True)
+    """The whole attachment; raises NotFetched."""
+    return downloads.download(fetch.url, fetch.size, time_limit_s)

@@ -96,7 +96,7 @@ def visit(door: Any, request: pytest.FixtureRequest) -> Iterator[Visitor]:
 @pytest.mark.parametrize("visit", WEB, indirect=True)
 def test_what_is_no_body(visit):
     for route in routes(visit.door.app):
-        if route.operation.body is None:
+        if route.operation.body is None or route.is_signed:
             continue
         for content_type, body in some(hostile.UNREADABLE):
             status = visit.send(route, str(body[:30]), data=body, content_type=content_type)

@@ -48,7 +48,7 @@ def test_a_field_that_is_not_asked_for_is_refused_by_name_and_nothing_changes(se
     assert len(names) > 80
     before, sent = entrance.contents(), 0
     for route in routes(entrance.app):
-        if route.operation.body is None:
+        if route.operation.body is None or route.is_signed:
             continue
         schema = route.operation.body()
         # At the top of the body, and in every object within it.

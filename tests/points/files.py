@@ -4,7 +4,7 @@ import io
 import zipfile
 from pathlib import Path
 
-from services.points import evidence_files
+from fleet import files as evidence_files
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 TALK = "A walk through the careers fair in the main hall."

@@ -6,10 +6,11 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import text
 
+from fleet import files as evidence_files
 from fleet.database import transaction
+from fleet.files import MAX_BYTES
 from fleet.messages import new_id
-from services.points import evidence, evidence_files
-from services.points.evidence_files import MAX_BYTES
+from services.points import evidence
 from tests.answers import alike, pointers, refused
 from tests.points.files import BAD, GOOD, PNG, TALK, files
 

@@ -10,13 +10,14 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 
+from fleet import files as evidence_files
 from fleet import settings
 from fleet.contracts import contract_of, points
 from fleet.database import transaction
+from fleet.files import MAX_BYTES
 from fleet.messages import envelope_for, new_id
 from fleet.problems import InvalidFields
-from services.points import evidence, evidence_files, fetcher
-from services.points.evidence_files import MAX_BYTES
+from services.points import evidence, fetcher
 from services.points.subscriptions import PARTS, subscriptions
 from tests.answers import refused
 from tests.points.files import PNG, TALK, files

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from fleet import exporting
+from fleet import files as evidence_files
 from fleet.contracts import points
 from fleet.contracts.points import Attachment
 from fleet.contracts.users import UserUpdated
@@ -25,7 +26,6 @@ from services.points import (
     decisions,
     deeds,
     evidence,
-    evidence_files,
     fetcher,
     members,
     privacy,

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from fleet.database import transaction
 from fleet.messages import Envelope, decode, now
-from services.users import tokens
+from services.users import holders, tokens
 from services.users.app import create_app
 
 PASSWORD = "correct horse battery"
@@ -91,3 +91,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(tokens, "now", made)
     return made
+
+
+# The list as it is.
+ALL_HOLDERS = holders.HOLDERS
+
+
+@pytest.fixture(autouse=True)
+def two_holders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How holders are asked is the same for any number of them: here they are two, whoever joins later."""
+    monkeypatch.setattr(holders, "HOLDERS", ("points", "bot"))

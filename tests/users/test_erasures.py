@@ -17,7 +17,7 @@ from fleet.messages import now
 from fleet.problems import Problem
 from services.users import accounts, erasures, holders
 from tests.answers import pointers, refused
-from tests.users.conftest import PASSWORD
+from tests.users.conftest import ALL_HOLDERS, PASSWORD
 from tests.users.holding import asked, database_text, forget, let_time_pass, show, work
 from tests.users.links import Browser, Person, hear, link
 
@@ -37,14 +37,6 @@ SECRETS = {
     "warning_reason": "planted reason of the warning",
     "admin_note": "planted unlink reason",
 }
-
-ALL_HOLDERS = holders.HOLDERS
-
-
-@pytest.fixture(autouse=True)
-def two_holders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What users does is the same for any number of services: two are enough to tell one from the other."""
-    monkeypatch.setattr(holders, "HOLDERS", ("points", "bot"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Evidence as files: what kind a file really is, a name that is safe to show, and the store they are kept in.
+"""Files that members hand in: what kind a file really is, a name that is safe to show, and the store they are kept in.
 
 The store is content-addressed: a file's place is its SHA-256, so the same file is kept once, and what is read is what
 was written. A file is complete and on disk before the row that names it commits.
@@ -15,8 +15,24 @@ from io import BytesIO
 from pathlib import Path
 
 from fleet.problems import Problem
-from fleet.settings import read
-from services.points.settings import EvidenceSettings
+from fleet.settings import read, setting
+
+
+@dataclass(frozen=True)
+class EvidenceSettings:
+    """Where files are kept, and where they may be fetched from."""
+
+    directory: Path = setting(
+        "EVIDENCE_DIR",
+        default=Path("/var/lib/propel/evidence"),
+        help="folder that keeps uploaded files; shared by the web and consumer processes of a service",
+    )
+    hosts: str = setting(
+        "ATTACHMENT_HOSTS",
+        default="cdn.discordapp.com,media.discordapp.net",
+        help="hosts (host or host:port, comma-separated) that attachments are fetched from; http for loopback ones only",
+    )
+
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_NAME = 120
