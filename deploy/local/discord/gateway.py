@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from . import wire
+from .journal import BOT
 from .people import User
 from .problems import JSON
 from .world import World
@@ -141,6 +142,7 @@ class Hub:
                 connection.signal(RECONNECT if resumable else INVALID, None if resumable else False)
                 await connection.flush()
             await connection.close(4000, "Unknown error")
+        self.world.journal.note(BOT)
         return len(victims)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
@@ -171,6 +173,7 @@ class Hub:
         if session is None or session.connection is not connection:
             return
         session.detach()
+        self.world.journal.note(BOT)
         # A client that says good-bye properly ends its session; one that just vanishes may come back to it.
         if connection.socket.close_code in (WSCloseCode.OK, WSCloseCode.GOING_AWAY):
             self.sessions.pop(session.id, None)
@@ -225,6 +228,7 @@ class Hub:
         threshold = threshold if type(threshold) is int and 50 <= threshold <= 250 else 50
         session.dispatch("GUILD_CREATE", json.dumps(wire.guild_create(world, threshold)))
         session.ready = True
+        world.journal.note(BOT)
         return None
 
     def _resume(self, connection: Connection, data: JSON) -> None:
@@ -242,6 +246,7 @@ class Hub:
         for _, text in session.sent:
             connection.send(text)
         session.dispatch("RESUMED", '{"_trace":["local"]}')
+        self.world.journal.note(BOT)
 
     def _members(self, session: Session, data: JSON) -> None:
         people, missing = self.world.members(), []

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from . import wire
 from .files import store
+from .journal import INTERACTION
 from .limits import check_message, check_modal, text_inputs
 from .people import EPHEMERAL, LOADING, Channel, Message, User
 from .problems import JSON, DiscordError, FormErrors, unknown
@@ -78,7 +79,7 @@ class Interactions:
         )
         self.restore(made)
         world.arrivals.mark(made.id)
-        world.changes += 1
+        world.changed()
         direct = channel.recipient is not None
         event: JSON = {
             "id": str(made.id),
@@ -171,7 +172,7 @@ class Interactions:
             made.modal = data
             self.open_modals[made.user_id, data["custom_id"]] = made
         made.answered = kind
-        self.world.changes += 1
+        self.world.changed(INTERACTION, made.id)
         return message
 
     def follow_up(self, made: Interaction, body: JSON, files: list[Upload]) -> Message:

@@ -22,6 +22,7 @@ class User:
     in_guild: bool = True
     joined_at: str | None = None
     dms_open: bool = True
+    manager: bool = False  # holds the role with Manage Server, without being staff
 
 
 @dataclass(slots=True)

@@ -110,11 +110,15 @@ class Body:
     def channel(self, user: User) -> Channel:
         """Where they act: a channel of the guild by name or id, or ``dm``."""
         channel = find_channel(self.world, self._get("channel", "general"), user)
-        if not user.in_guild:
-            raise LocalError(422, f'{user.name} is not in the guild: POST /local/users/{user.id} {{"joins": true}}.')
+        self.in_guild(user)
         if not self.world.can_enter(user, channel):
             raise LocalError(403, f"{user.name} is not staff and cannot enter #{channel.name}.")
         return channel
+
+    def in_guild(self, user: User) -> None:
+        """Refuses who left: nobody without a guild in common with the bot can reach it."""
+        if not user.in_guild:
+            raise LocalError(422, f'{user.name} is not in the guild: POST /local/users/{user.id} {{"joins": true}}.')
 
     def message(self, user: User) -> Message:
         """A message that the user can see."""

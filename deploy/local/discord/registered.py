@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .journal import COMMANDS
 from .problems import JSON, FormErrors, unknown
 from .world import World
 
@@ -47,7 +48,7 @@ def replace_all(world: World, bodies: list[JSON], guild: str | None) -> list[JSO
     for command in in_scope(world, guild):
         if (command["name"], command["type"]) not in wanted:
             del world.commands[int(command["id"])]
-    world.changes += 1
+    world.changed(COMMANDS)
     return [register(world, body, guild)[0] for body in bodies]
 
 
@@ -83,7 +84,7 @@ def _keep(world: World, command_id: int, body: JSON, guild: str | None) -> JSON:
     if guild is not None:
         kept["guild_id"] = guild
     world.commands[command_id] = kept
-    world.changes += 1
+    world.changed(COMMANDS)
     return kept
 
 

@@ -1,17 +1,16 @@
-"""One web application of three parts: Discord's REST, its gateway, and ``/local/``. The chat page will be a fourth."""
+"""One web application of four parts: Discord's REST, its gateway, ``/local/``, and the chat page that draws it."""
 
 from __future__ import annotations
 
 import hmac
 import logging
 import math
-import re
 import time
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from . import acting, answers, control, files, gateway, listening, rest
+from . import acting, answers, control, files, front, gateway, listening, live, rest, viewing
 from .control import THROTTLES
 from .gateway import HUB, Hub
 from .interactions import INTERACTIONS, Interactions
@@ -22,7 +21,6 @@ log = logging.getLogger("local_discord")
 API = "/api/v10"
 # Base64 makes a file a third larger, and ten of them may come at once.
 LARGEST_REQUEST = 64 * 1024 * 1024
-_OWN_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 # Here the token in the path is the credential, as with Discord.
 _OPEN_PATHS = ("/interactions/", "/webhooks/")
 
@@ -32,33 +30,22 @@ def build(world: World, token: str) -> web.Application:
     api = web.Application(middlewares=[_discord(token)], client_max_size=LARGEST_REQUEST)
     api.add_routes(answers.routes)
     api.add_routes(rest.routes)
-    app = web.Application(middlewares=[_own_visitors, _local], client_max_size=LARGEST_REQUEST)
+    app = web.Application(middlewares=[front.own_visitors, _local], client_max_size=LARGEST_REQUEST)
     app.add_subapp(API, api)
-    for part in (control, acting, listening):
+    for part in (control, acting, listening, viewing):
         app.add_routes(part.routes)
     app.router.add_get("/gateway", gateway.connect)
     app.router.add_get("/gateway/", gateway.connect)
     app.router.add_get(r"/attachments/{channel:\d{1,19}}/{file:\d{1,19}}/{filename}", files.serve)
-    app.router.add_get("/", _front)
+    app.router.add_get("/local/live", live.connect)
+    app.router.add_get("/", front.index)
+    app.router.add_get("/page/{name}", front.file)
+    app[live.LOOKING_ON] = set()
+    app.on_shutdown.append(live.leave)
     interactions, hub, throttles = Interactions(world), Hub(world, token), list[control.Throttle]()
     for one in (app, api):
         one[WORLD], one[INTERACTIONS], one[HUB], one[THROTTLES] = world, interactions, hub, throttles
     return app
-
-
-async def _front(request: web.Request) -> web.Response:
-    state = "connected" if request.app[HUB].ready else "not connected yet"
-    return web.Response(text=f"Local Discord: the bot is {state}; GET /local/state shows who is here.\n")
-
-
-@web.middleware
-async def _own_visitors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    # A page of another site, open in the developer's browser, can reach loopback too. Such a request names its own
-    # site as origin, or (after rebinding a name) as host; neither is ours.
-    origin = request.headers.get("Origin")
-    if not _OWN_HOST.fullmatch(request.host) or (origin and not _OWN_HOST.fullmatch(origin.partition("://")[2])):
-        return answer({"error": "Local Discord answers this machine only; use http://127.0.0.1."}, 403)
-    return await handler(request)
 
 
 @web.middleware

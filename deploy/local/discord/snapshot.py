@@ -35,6 +35,7 @@ def dump(world: World, interactions: Interactions) -> str:
         {
             "version": VERSION,
             "guild": [world.guild_id, world.staff_role_id, world.bot_role_id, world.bot.id],
+            "manager_role": world.manager_role_id,
             "last": world.ids.last,
             "past": list(world.ids.past.items()),
             "position": world.arrivals.position,
@@ -59,6 +60,8 @@ def load(text: str, world: World, interactions: Interactions) -> None:
     world.guild_id, world.staff_role_id, world.bot_role_id, bot_id = saved["guild"]
     world.bot = world.users[bot_id]
     world.ids = Snowflakes(saved["last"], dict(saved["past"]))
+    # States of before there was such a role have none.
+    world.manager_role_id = saved.get("manager_role") or world.ids.now()
     for channel in _made(Channel, saved["channels"]):
         world.add_channel(channel)
     for message in _made(Message, saved["messages"]):

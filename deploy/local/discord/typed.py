@@ -50,8 +50,7 @@ class Typed:
                 continue
             names.append(command["name"])
             if command["name"] == name:
-                needed = int(command.get("default_member_permissions") or 0)
-                if not direct and needed & ~wire.permissions(self.world, user):
+                if not direct and not _permitted(self.world, user, command):
                     raise LocalError(
                         403,
                         f'/{name} is for staff and {user.name} is not: POST /local/users/{user.id} {{"staff": true}}.',
@@ -136,6 +135,22 @@ class Typed:
         while "options" in options[0]:
             options = options[0]["options"]
         return int(next(option["type"] for option in options if option.get("focused")))
+
+
+def usable(world: World, user: User, *, direct: bool) -> list[JSON]:
+    """The slash commands that a user may use in the guild, or in direct messages."""
+    slash = [command for command in world.commands.values() if command["type"] == registered.SLASH]
+    if direct:
+        return [command for command in slash if _in_direct(command)]
+    contexts = [command for command in slash if command.get("contexts") is None or 0 in command["contexts"]]
+    return [command for command in contexts if _permitted(world, user, command)]
+
+
+def _permitted(world: World, user: User, command: JSON) -> bool:
+    given = command.get("default_member_permissions")
+    # No permission at all as the default means, with Discord, that nobody has it but those who administrate.
+    needed = wire.ADMINISTRATOR if str(given) == "0" else int(given or 0)
+    return not needed & ~wire.permissions(world, user)
 
 
 def _in_direct(command: JSON) -> bool:

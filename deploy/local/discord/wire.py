@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # View, send, embed, attach, history, react, mention, slash commands: what a student may do in a channel.
 MEMBER_PERMISSIONS = 0x400 | 0x800 | 0x4000 | 0x8000 | 0x10000 | 0x40 | 0x80000000
 ADMINISTRATOR = 0x8
+MANAGE_SERVER = 0x20
 ALL_PERMISSIONS = (1 << 50) - 1
 VIEW_CHANNEL = 0x400
 _MENTION = re.compile(r"<@!?(\d{1,20})>")
@@ -38,7 +39,8 @@ def user(person: User) -> JSON:
 
 def member(world: World, person: User, *, inner: bool = True) -> JSON:
     """A guild member, without the user inside where Discord leaves it out."""
-    roles = [world.bot_role_id] if person.id == world.bot.id else [world.staff_role_id] if person.staff else []
+    held = {world.bot_role_id: person is world.bot, world.staff_role_id: person.staff}
+    roles = [role for role, holds in (held | {world.manager_role_id: person.manager}).items() if holds]
     record: JSON = {
         # nextcord 2.6 knows no global names: a nickname is what makes it show the name of a renamed member or namesake.
         "nick": person.name if person.name != person.username else None,
@@ -59,7 +61,9 @@ def member(world: World, person: User, *, inner: bool = True) -> JSON:
 
 def permissions(world: World, person: User) -> int:
     """What a user may do in the guild."""
-    return ALL_PERMISSIONS if person.staff or person.id == world.bot.id else MEMBER_PERMISSIONS
+    if person.staff or person.id == world.bot.id:
+        return ALL_PERMISSIONS
+    return MEMBER_PERMISSIONS | (MANAGE_SERVER if person.manager else 0)
 
 
 def role(world: World, role_id: int, name: str, rights: int, position: int, *, tags: JSON | None = None) -> JSON:
@@ -82,11 +86,12 @@ def role(world: World, role_id: int, name: str, rights: int, position: int, *, t
 
 
 def roles(world: World) -> list[JSON]:
-    """The three roles of the guild: everyone, staff, and the bot's own."""
+    """The roles of the guild: everyone, who may manage the server and no more, staff, and the bot's own."""
     return [
         role(world, world.guild_id, "@everyone", MEMBER_PERMISSIONS, 0),
-        role(world, world.staff_role_id, "Staff", ADMINISTRATOR, 1),
-        role(world, world.bot_role_id, "Propel", ADMINISTRATOR, 2, tags={"bot_id": str(world.bot.id)}),
+        role(world, world.manager_role_id, "Manager", MEMBER_PERMISSIONS | MANAGE_SERVER, 1),
+        role(world, world.staff_role_id, "Staff", ADMINISTRATOR, 2),
+        role(world, world.bot_role_id, "Propel", ADMINISTRATOR, 3, tags={"bot_id": str(world.bot.id)}),
     ]
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from . import wire
 from .arrivals import Arrivals
+from .journal import MESSAGE, PERSON, Journal
 from .people import LOADING, Attachment, Channel, Message, User
 from .problems import JSON, DiscordError, unknown
 from .snowflakes import Snowflakes
@@ -27,6 +28,7 @@ class World:
     def __init__(self) -> None:
         self.ids = Snowflakes()
         self.arrivals = Arrivals()
+        self.journal = Journal()
         self.users: dict[int, User] = {}
         self.usernames: set[str] = set()
         self.channels: dict[int, Channel] = {}
@@ -45,19 +47,28 @@ class World:
         self.guild_id = self.ids.now()
         self.staff_role_id = self.ids.now()
         self.bot_role_id = self.ids.now()
+        self.manager_role_id = self.ids.now()
         for name in CHANNELS:
             self.add_channel(Channel(self.ids.now(), name, staff_only=name == "staff"))
         self.bot = self.add_user("Propel", bot=True, joins=False)
         self.join(self.bot)
 
+    def changed(self, kind: str = "", thing: int = 0) -> None:
+        """Something changed that a snapshot must keep, and, with a kind, that those who look on must hear of."""
+        self.changes += 1
+        if kind:
+            self.journal.note(kind, thing)
+
     # People
 
-    def add_user(self, name: str, *, staff: bool = False, bot: bool = False, joins: bool = True) -> User:
+    def add_user(
+        self, name: str, *, staff: bool = False, bot: bool = False, joins: bool = True, manager: bool = False
+    ) -> User:
         """A new user, who joins the guild unless told otherwise."""
-        user = User(self.ids.now(), name, self._free_username(name), staff, bot, in_guild=False)
+        user = User(self.ids.now(), name, self._free_username(name), staff, bot, in_guild=False, manager=manager)
         self.users[user.id] = user
         self.arrivals.mark(user.id)
-        self.changes += 1
+        self.changed(PERSON, user.id)
         if joins:
             self.join(user)
         return user
@@ -65,28 +76,35 @@ class World:
     def join(self, user: User) -> None:
         """The user becomes a member, for the first time or again."""
         user.in_guild, user.joined_at = True, _now()
-        self.changes += 1
+        self.changed(PERSON, user.id)
         self.tell("GUILD_MEMBER_ADD", wire.member(self, user) | {"guild_id": str(self.guild_id)})
 
     def leave(self, user: User) -> None:
         """The user leaves the guild."""
         user.in_guild = False
-        self.changes += 1
+        self.changed(PERSON, user.id)
         self.tell("GUILD_MEMBER_REMOVE", {"guild_id": str(self.guild_id), "user": wire.user(user)})
 
     def change_user(
-        self, user: User, name: str | None, staff: bool | None, dms_open: bool | None, username: str | None = None
+        self,
+        user: User,
+        name: str | None,
+        staff: bool | None,
+        dms_open: bool | None,
+        manager: bool | None = None,
+        username: str | None = None,
     ) -> None:
-        """Renames a user (either name), makes them staff or not, opens or closes their DMs."""
-        seen = (user.name, user.staff, user.username)
+        """Renames a user (either name), makes them staff or manager or not, opens or closes their DMs."""
+        seen = (user.name, user.staff, user.manager, user.username)
         user.name = user.name if name is None else name
         user.staff = user.staff if staff is None else staff
+        user.manager = user.manager if manager is None else manager
         user.dms_open = user.dms_open if dms_open is None else dms_open
         if username is not None and username != user.username:
             self.usernames.discard(user.username)
             user.username = self._free_username(username)
-        self.changes += 1
-        if user.in_guild and seen != (user.name, user.staff, user.username):
+        self.changed(PERSON, user.id)
+        if user.in_guild and seen != (user.name, user.staff, user.manager, user.username):
             self.tell("GUILD_MEMBER_UPDATE", wire.member(self, user) | {"guild_id": str(self.guild_id)})
 
     def members(self) -> list[User]:
@@ -137,7 +155,7 @@ class World:
         message = Message(self.ids.at(at) if at else self.ids.now(), channel.id, author.id, **parts)
         self.messages[message.id] = message
         self.by_channel[channel.id][message.id] = message
-        self.changes += 1
+        self.changed(MESSAGE, message.id)
         if message.loading:
             self.arrivals.mark(message.id)
         else:
@@ -164,7 +182,7 @@ class World:
         for name, value in parts.items():
             setattr(message, name, value)
         message.flags &= ~LOADING
-        self.changes += 1
+        self.changed(MESSAGE, message.id)
         if was_loading:
             self.arrivals.show(message)
         else:
@@ -181,7 +199,7 @@ class World:
         for attachment in message.attachments:
             self.attachments.pop(attachment, None)
         self.arrivals.forget(message)
-        self.changes += 1
+        self.changed(MESSAGE, message.id)
         if message.ephemeral_to is None:
             self.tell("MESSAGE_DELETE", wire.place(self, message) | {"id": str(message.id)})
 
@@ -196,7 +214,7 @@ class World:
             users.append(user.id)
         if not users:
             del message.reactions[emoji]
-        self.changes += 1
+        self.changed(MESSAGE, message.id)
         self.tell(
             f"MESSAGE_REACTION_{'REMOVE' if remove else 'ADD'}", wire.reaction(self, user, message, emoji, remove)
         )
