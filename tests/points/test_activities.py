@@ -9,7 +9,7 @@ from fleet.problems import NotFound
 from services.points import activities
 from services.points.models import ActivityType
 from tests.answers import refused
-from tests.points.test_api import switched_off
+from tests.points.test_awarding import switched_off
 
 # product.md section 4: code, points, category, approval, evidence, least words.
 SEEDED = {

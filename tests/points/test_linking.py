@@ -119,14 +119,14 @@ def test_a_link_under_load_loses_doubles_and_strands_nothing(member):
     for table, column in (("ledgers", "member_id"), ("submissions", "member_id"), ("active_days", "member_id")):
         assert one(f"SELECT count(*) FROM {table} WHERE {column} = :id", id=discord_born) == 0
     log = pages(lambda session, cursor: analytics.points_log(session, web, 100, cursor))
-    assert sorted(row.Transfer.points for row in log) == sorted(load.points)
+    assert sorted(row.points for row in log) == sorted(load.points)
     stream = pages(lambda session, cursor: feed.page(session, discord_born, 100, cursor))
     assert {row.id for row in stream if row.type == "submission"} == set(load.submitted)
-    assert {row.id for row in stream if row.type == "transfer"} == {row.Transfer.id for row in log}
+    assert {row.id for row in stream if row.type == "transfer"} == {row.id for row in log}
     assert len(stream) == len(log) + len(load.submitted)
     with transaction() as session:
         for row in log:
-            assert analytics.points_log_entry(session, web, row.Transfer.id) is not None
+            assert analytics.points_log_entry(session, web, row.id) is not None
         shown = timeline.read(session, web, "monthly", 365).summary
         assert shown.opening_points + shown.total_points_earned == total
         today = now().date()

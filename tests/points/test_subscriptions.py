@@ -96,7 +96,8 @@ def test_the_history_comes_newest_first_and_in_measure(limit, shown, hear, membe
 
 def test_the_values_are_those_of_the_active_types(hear, client):
     listed = client.get("/api/activities/").json["items"]
-    names = ("code", "name", "category", "category_name", "points", "rule", "requires_approval")
+    names = ("code", "name", "category", "category_name", "points", "rule", "requires_approval", "evidence")
+    names += ("min_description",)
     assert hear(points.GetActivityValues()).items == [
         points.ActivityValue(**{name: item[name] for name in names}) for item in listed
     ]
