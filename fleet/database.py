@@ -48,6 +48,8 @@ def engine() -> Engine:
         pool_size=settings.pool_size,
         max_overflow=4,
         pool_recycle=1800,
+        # What a statement was given stands in the text of its error otherwise, and so in the log: names, addresses, tokens.
+        hide_parameters=True,
         connect_args={"connect_timeout": 5, "options": _OPTIONS},
     )
     event.listen(made, "checkin", _returned)

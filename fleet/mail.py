@@ -19,6 +19,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, delete, func, insert, text, update
 from sqlalchemy.orm import Session
@@ -103,12 +104,16 @@ def one_line(words: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in words).split())
 
 
-def queue(session: Session, recipient: str, letter: Letter) -> None:
-    """Queue a letter in this transaction. ValueError for an address that is not just one address."""
+def queue(session: Session, recipient: str, letter: Letter) -> UUID:
+    """Queue a letter in this transaction; its id is in the queue until it is sent.
+
+    ValueError for an address that is not just one address."""
     if not recipient.isprintable() or " " in recipient or recipient.count("@") != 1 or set(recipient) & set(',;<>"'):
         raise ValueError("not one plain address")
     values = {"recipient": recipient, "subject": letter.subject, "text_body": letter.text, "html_body": letter.html}
-    session.execute(insert(mail_queue).values(id=new_id(), **values))
+    mail_id = new_id()
+    session.execute(insert(mail_queue).values(id=mail_id, **values))
+    return mail_id
 
 
 def build(mail: Any, sender: str) -> EmailMessage:

@@ -10,7 +10,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from sqlalchemy import Column, DateTime, Integer, LargeBinary, Table, Text, select, text, update
+from sqlalchemy import Column, DateTime, Integer, LargeBinary, Table, Text, delete, select, text, update
 from sqlalchemy.orm import Session
 
 from fleet.database import metadata
@@ -85,6 +85,11 @@ def refuse(seconds: int, words: str) -> None:
     """Raise TooManyRequests when there are seconds to wait."""
     if seconds:
         raise TooManyRequests(words, seconds)
+
+
+def forget(session: Session, keys: list[str]) -> None:
+    """Forget what was counted for these keys, in every rate."""
+    session.execute(delete(rate_windows).where(rate_windows.c.key.in_([_hash(key) for key in keys])))
 
 
 def sweep(session: Session) -> int:

@@ -22,6 +22,11 @@ STEPS: list[tuple[str, list[str], str]] = [
         "the name of the broken contract is the rule; the modules are planned in pyproject.toml",
     ),
     (
+        "api",
+        [sys.executable, "-m", "tests.api_changes"],
+        "keep what clients rely on, or add the sentence to services/<service>/breaking_changes.txt",
+    ),
+    (
         "conventions",
         [
             sys.executable,

@@ -34,6 +34,7 @@ def test(path: str) -> tuple[str, ...]:
 
 
 LINK_CODES = "tests/users/test_link_codes.py"
+ERASURES = "tests/users/test_erasures.py"
 
 MUTATIONS = [
     Mutation(
@@ -63,6 +64,80 @@ MUTATIONS = [
         "due_at = now() + make_interval(secs => :lease) ",
         "due_at = now() + make_interval(secs => :lease * 0) ",
         test("tests/fleet/test_mail.py::test_several_senders_send_each_mail_once"),
+    ),
+    Mutation(
+        "erasure: an id stays taken",
+        "services/users/privacy.py",
+        "    if tombstones:\n",
+        "    if not tombstones:\n",
+        test(f"{ERASURES}::TestComingBack::test_a_sighting_that_crosses_the_erasure_brings_nobody_back"),
+    ),
+    Mutation(
+        "erasure: one admin remains",
+        "services/users/erasures.py",
+        "    moderation.refuse_last_admin(session, member)\n",
+        "",
+        test(f"{ERASURES}::TestByAdmin::test_one_admin_always_remains"),
+    ),
+    Mutation(
+        "erasure: completed once",
+        "services/users/erasures.py",
+        "if erasure.answered_at is None and session.scalar",
+        "if session.scalar",
+        test(f"{ERASURES}::TestAnswers::test_it_can_be_asked_for_once_more_after_a_restore"),
+    ),
+    Mutation(
+        "erasure: nobody is led back too early",
+        "services/users/erasures.py",
+        "    if erasure.answered_at is not None:\n        _lead",
+        "    if erasure.id:\n        _lead",
+        test(
+            f"{ERASURES}::TestComingBack::test_a_command_makes_a_new_member_and_the_derived_id_leads_there_when_all_is_forgotten"
+        ),
+    ),
+    Mutation(
+        "erasure: the last letter does not keep the address",
+        "services/users/erasures.py",
+        "        session.execute(delete(mail_queue).where(mail_queue.c.id == erasure.letter_id))\n",
+        "",
+        test(f"{ERASURES}::TestLetter::test_one_that_nobody_takes_does_not_keep_the_address"),
+    ),
+    Mutation(
+        "export: each part once",
+        "services/users/exports.py",
+        " or task.parts != number",
+        "",
+        test("tests/users/test_exports.py::test_an_answer_that_comes_twice_or_late_is_counted_once_and_kept_nowhere"),
+    ),
+    Mutation(
+        "bot: no name is written down behind an erasure",
+        "services/bot/people.py",
+        "    session.execute(select(func.pg_advisory_xact_lock_shared(FORGETTING)))\n",
+        "",
+        test("tests/bot/test_privacy.py::test_a_sighting_that_crosses_the_erasure_writes_no_name_down"),
+    ),
+    Mutation(
+        "bot: answers for nobody",
+        "services/bot/privacy.py",
+        "    forgetting.refuse_answers(session, list(session.scalars(asked)))\n",
+        "",
+        test("tests/bot/test_privacy.py::test_an_answer_that_comes_after_the_erasure_is_not_kept"),
+    ),
+    Mutation(
+        "points: no word comes late",
+        "services/points/submissions.py",
+        "    ledger.refuse_forgotten(session, member_id)\n",
+        "",
+        test("tests/points/test_privacy.py::test_no_word_that_comes_late_is_kept"),
+    ),
+    Mutation(
+        "points: who came back is left alone",
+        "services/points/privacy.py",
+        "        if member_id not in gone:\n",
+        "        if member_id:\n",
+        test(
+            "tests/points/test_privacy.py::test_an_erasure_that_is_asked_for_once_more_takes_nothing_from_who_came_back"
+        ),
     ),
     Mutation(
         "link: one claimant of a code",

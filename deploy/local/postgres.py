@@ -38,6 +38,9 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
+    # A statement that failed holds what people typed, and so does the detail of its error (the key that was taken).
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 # For tests: nothing survives them, so nothing has to reach the disk, and shared memory goes with the directory.
 UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "dynamic_shared_memory_type": "mmap"}

@@ -22,6 +22,7 @@ from fleet.contracts.points_submissions import (  # noqa: F401 this module names
     Submit,
     WithdrawSubmission,
 )
+from fleet.contracts.privacy import Erased, EraseRequest, ExportPart, ExportRequest
 
 Period = Literal["all_time", "weekly", "monthly"]
 
@@ -354,3 +355,18 @@ class BalanceJoined:
     member_id: UUID
     available: int
     lifetime: int
+
+
+# --- privacy
+
+
+@command("points.export_member.v1", senders=("users",), answer=ExportPart)
+@dataclass(frozen=True)
+class ExportMember(ExportRequest):
+    """Show a part of what points holds on a member."""
+
+
+@command("points.erase_member.v1", senders=("users",), answer=Erased)
+@dataclass(frozen=True)
+class EraseMember(EraseRequest):
+    """Forget the person in points."""

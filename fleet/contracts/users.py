@@ -24,13 +24,18 @@ Status = Literal["active", "awaiting_approval", "suspended", "erased"]
 @command("users.register_member.v1", senders=("bot",))
 @dataclass(frozen=True)
 class RegisterMember:
-    """The bot saw a person: make them a member if they are none. Sent again when their names change."""
+    """The bot saw a person: make them a member if they are none. Sent again when their names change.
+
+    `derived_id`: they were erased under it and used a command, so `member_id` is a new, random one; from now on the
+    derived id leads there.
+    """
 
     member_id: UUID
     discord_id: str
     discord_username: str
     display_name: str
     seen_at: datetime
+    derived_id: UUID | None = None
 
 
 @event("users.user_registered.v1", public=True)
@@ -148,3 +153,12 @@ class DiscordUnlinked:
     member_id: UUID
     discord_born_id: UUID
     link_version: int
+
+
+@event("users.user_erased.v1", public=True)
+@dataclass(frozen=True)
+class UserErased:
+    """A member is forgotten everywhere, at their wish. The id means nobody any more."""
+
+    member_id: UUID
+    erased_at: datetime

@@ -82,7 +82,8 @@ class Call:
         self.desk.expect_answers()
 
     def _ask(self, session: Session, build: Build, presenter: str, arguments: dict[str, Any]) -> None:
-        member_id = people.see(session, [self.person], in_guild=self.in_guild)[self.person.discord_id]
+        mine = self.person.discord_id
+        member_id = people.see(session, [self.person], in_guild=self.in_guild, by_command=[mine])[mine]
         message = build(session, member_id)
         answers.expect(session, message, subject=member_id, presenter=presenter, arguments=arguments, door=self.door())
 

@@ -85,7 +85,7 @@ class PropelClient(commands.Bot):
 
     async def _start(self, interaction: nextcord.Interaction[Any], command: Command, given: dict[str, Any]) -> None:
         call = SlashCall(self, interaction)
-        self.gathering.saw(call.person)
+        self.gathering.saw(call.person, by_command=True)
         try:
             options = await slash.slash_options(call, command, given)
         except Exception as error:

@@ -42,6 +42,7 @@ class Sightings:
 
     people: dict[str, Person] = field(default_factory=dict)
     joined: set[str] = field(default_factory=set)
+    commanded: set[str] = field(default_factory=set)
     messages: dict[DayOf, datetime] = field(default_factory=dict)
     likes: list[Liked] = field(default_factory=list)
 
@@ -59,11 +60,13 @@ def write_down(session: Session, seen: Sightings) -> dict[str, datetime]:
 
     Returns when the hours of those who reacted are open again.
     """
-    ids = people.see(session, seen.people.values(), in_guild=True)
+    ids = people.see(session, seen.people.values(), in_guild=True, by_command=seen.commanded)
     if seen.joined:
         people.joined(session, sorted(seen.joined))
-    record_first_messages(session, seen.messages, ids)
-    return record_likes(session, seen.likes, ids)
+    # Who was erased has no id, and nothing of them is noted.
+    messages = {key: at for key, at in seen.messages.items() if key[0] in ids}
+    record_first_messages(session, messages, ids)
+    return record_likes(session, [like for like in seen.likes if like.discord_id in ids], ids)
 
 
 def record_first_messages(session: Session, messages: Mapping[DayOf, datetime], ids: Mapping[str, UUID]) -> int:
@@ -92,8 +95,10 @@ def record_likes(session: Session, likes: Iterable[Liked], ids: Mapping[str, UUI
         closed = session.scalar(statement.returning(ReactionHour.next_at))
         if closed is not None:
             open_at[like.discord_id] = closed
-            reference = f"like_interaction:{like.message_id}:{like.discord_id}"
-            _log(session, ids[like.discord_id], "like_interaction", like.at, reference)
+            # By the member's id: it is kept with the transfer, for good.
+            member_id = ids[like.discord_id]
+            reference = f"like_interaction:{like.message_id}:{member_id}"
+            _log(session, member_id, "like_interaction", like.at, reference)
         elif like.discord_id not in open_at:
             known = session.scalar(select(ReactionHour.next_at).where(ReactionHour.discord_id == like.discord_id))
             open_at[like.discord_id] = known or like.at

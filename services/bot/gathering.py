@@ -6,7 +6,7 @@ away. What the table is known to hold already is not even gathered.
 
 import asyncio
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from fleet import logs
@@ -39,14 +39,23 @@ class Gathering:
         # Whose reaction is on its way to the table; until then no other of theirs can count.
         self._liking: set[str] = set()
 
-    def saw(self, person: Person, *, joined: bool = False) -> None:
+    def saw(self, person: Person, *, joined: bool = False, by_command: bool = False) -> None:
         """Somebody is there (joined, wrote, reacted, called a command in the server)."""
-        if joined:
+        if by_command:
+            self._waiting.commanded.add(person.discord_id)
+            self._begin_anew(person.discord_id)
+        elif joined:
             self._waiting.joined.add(person.discord_id)
         elif self._known.get(person.discord_id) == person:
             return
         self._waiting.people[person.discord_id] = person
         self._something.set()
+
+    def _begin_anew(self, discord_id: str) -> None:
+        """Drop the shortcuts of somebody who may have been erased meanwhile: a new beginning earns like any other."""
+        today = programme_day(now(), self._zone)
+        self._written -= {(discord_id, today), (discord_id, today - timedelta(days=1))}
+        self._closed_until.pop(discord_id, None)
 
     def wrote(self, person: Person, at: datetime) -> None:
         """Somebody wrote a message at that time; the first of their day counts, whenever it arrives."""
@@ -151,6 +160,7 @@ def _of(seen: Sightings, chosen: list[Person]) -> Sightings:
     return Sightings(
         people={person.discord_id: person for person in chosen},
         joined=seen.joined & ids,
+        commanded=seen.commanded & ids,
         messages={key: at for key, at in seen.messages.items() if key[0] in ids},
         likes=[like for like in seen.likes if like.discord_id in ids],
     )

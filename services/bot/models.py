@@ -37,6 +37,15 @@ class SeenPerson(Base):
     updated_at: Mapped[datetime] = mapped_column(_INSTANT, server_default=func.now())
 
 
+class ForgottenPerson(Base):
+    """An id under which somebody was erased. Whose derived id it is, the bot takes no notice of until they use a command."""
+
+    __tablename__ = "forgotten_people"
+
+    member_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    forgotten_at: Mapped[datetime] = mapped_column(_INSTANT, server_default=func.now())
+
+
 class MessageDay(Base):
     """A person wrote on this day of the programme: the row exists if and only if points was told."""
 

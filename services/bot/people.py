@@ -1,13 +1,14 @@
 """Who was seen in Discord, which member they are, and whether they were welcomed.
 
 The member id of a person is derived from their Discord id, so that every service can be told about them at once; it is
-read back from the row, because a later stage may give a person another one.
+read back from the row, because who was erased and comes back has another one: a random one, of which the derived id
+becomes an alias. Until they come back, by using a command, nothing of them is noted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -17,7 +18,7 @@ from fleet import outbox
 from fleet.contracts.users import RegisterMember
 from fleet.messages import now
 from fleet.settings import read
-from services.bot.models import SeenPerson
+from services.bot.models import ForgottenPerson, SeenPerson
 from services.bot.settings import BotSettings
 
 # A welcome that could not be sent for so long (Discord away) would only puzzle.
@@ -44,26 +45,55 @@ def derived_id(discord_id: str) -> UUID:
     return uuid5(read(BotSettings).namespace, discord_id)
 
 
-def see(session: Session, people: Iterable[Person], *, in_guild: bool) -> dict[str, UUID]:
-    """Note these people and return their member ids by Discord id; who is new, renamed or back is registered."""
+# One number for who notes people (together) and who forgets one (alone): a name cannot be written down again behind it.
+FORGETTING = 5_271_030
+
+
+def see(
+    session: Session, people: Iterable[Person], *, in_guild: bool, by_command: Collection[str] = ()
+) -> dict[str, UUID]:
+    """Note these people and return their member ids by Discord id; who is new, renamed or back is registered.
+
+    Somebody who was erased is not noted and has no id, unless they are among `by_command` (Discord ids).
+    """
     # One order in every transaction, so that two batches that share people cannot wait for one another.
     seen = sorted({person.discord_id: person for person in people}.values(), key=lambda person: person.discord_id)
     if not seen:
         return {}
-    changed = _keep(session, seen, in_guild)
+    wanted = _wanted_ids(session, [person.discord_id for person in seen], by_command)
+    seen = [person for person in seen if person.discord_id in wanted]
+    if not seen:
+        return {}
+    changed = _keep(session, seen, wanted, in_guild)
     ids = member_ids(session, [person.discord_id for person in seen])
     for person in seen:
         if person.discord_id in changed:
-            _register(session, person, ids[person.discord_id])
+            _register(session, person, ids[person.discord_id], came_back=wanted[person.discord_id])
     return ids
 
 
-def _keep(session: Session, seen: Sequence[Person], in_guild: bool) -> set[str]:
+def _wanted_ids(session: Session, discord_ids: list[str], by_command: Collection[str]) -> dict[str, UUID]:
+    """The member ids to give those who have none yet; who was erased is left out, or gets a random one."""
+    session.execute(select(func.pg_advisory_xact_lock_shared(FORGETTING)))
+    wanted = {discord_id: derived_id(discord_id) for discord_id in discord_ids}
+    forgotten = select(ForgottenPerson.member_id).where(ForgottenPerson.member_id.in_(wanted.values()))
+    gone = set(session.scalars(forgotten))
+    erased = [discord_id for discord_id in discord_ids if wanted[discord_id] in gone]
+    back = member_ids(session, erased) if erased else {}
+    for discord_id in erased:
+        if discord_id in by_command:
+            wanted[discord_id] = uuid4()
+        elif discord_id not in back:
+            del wanted[discord_id]
+    return wanted
+
+
+def _keep(session: Session, seen: Sequence[Person], wanted: dict[str, UUID], in_guild: bool) -> set[str]:
     statement = insert(SeenPerson).values(
         [
             {
                 "discord_id": person.discord_id,
-                "member_id": derived_id(person.discord_id),
+                "member_id": wanted[person.discord_id],
                 "username": person.username,
                 "display_name": person.display_name,
                 "in_guild": in_guild,
@@ -94,13 +124,16 @@ def _keep(session: Session, seen: Sequence[Person], in_guild: bool) -> set[str]:
     return born.union(session.scalars(statement.returning(SeenPerson.discord_id)))
 
 
-def _register(session: Session, person: Person, member_id: UUID) -> None:
+def _register(session: Session, person: Person, member_id: UUID, *, came_back: UUID) -> None:
+    """Tell users; when `came_back` is the id they have now, whether it is a new beginning of somebody who was erased."""
+    derived = derived_id(person.discord_id)
     message = RegisterMember(
         member_id=member_id,
         discord_id=person.discord_id,
         discord_username=person.username,
         display_name=person.display_name,
         seen_at=now(),
+        derived_id=derived if came_back == member_id != derived else None,
     )
     outbox.record(session, message, source="bot", subject=member_id)
 
@@ -114,8 +147,11 @@ def member_ids(session: Session, discord_ids: Sequence[str]) -> dict[str, UUID]:
 
 
 def member_id(session: Session, discord_id: str) -> UUID:
-    """The member id of anybody in Discord, seen or not."""
-    return member_ids(session, [discord_id]).get(discord_id) or derived_id(discord_id)
+    """The member id of anybody in Discord, seen or not. Somebody who was erased has none: an id of nobody."""
+    known = member_ids(session, [discord_id]).get(discord_id)
+    if known is None and session.get(ForgottenPerson, derived_id(discord_id)) is not None:
+        return uuid4()
+    return known or derived_id(discord_id)
 
 
 def find(session: Session, words: str) -> Person | None:

@@ -8,6 +8,7 @@ as a transfer here. Where to begin: `ledger.py` (every movement), then
   who stands where      boards, ranks, leaderboard
   what it all says      figures, dashboard, timeline, feed, programme, cohorts, analytics
   whether it is right   projections, verify, rebuild
+  what is held, or not  privacy
 Publishes points.* events; hears users, rewards and reviews (`*_subscriptions.py`); executes the commands and answers the
 questions of the bot and of rewards. `*_api.py` are the HTTP doors, `*_models.py` the tables.
 """

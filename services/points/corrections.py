@@ -82,6 +82,7 @@ def adjust(session: Session, member_id: UUID, points: int, reason: str, *, actor
     Raises NotFound for an unknown member, Forbidden for one's own points, InsufficientPoints, Suspended.
     """
     balance = ledger.lock_current_balance(session, member_id, must_exist=True)
+    ledger.refuse_forgotten(session, balance.member_id)
     actor = _other_than(session, balance.member_id, actor)
     waits = abs(points) > read(CorrectionSettings).second_admin_above
     moment = now()

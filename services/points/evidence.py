@@ -47,9 +47,21 @@ class Fetch:
     attempt: int
 
 
-def record_upload(session: Session, owner_id: UUID, name: str, stored: Stored) -> Evidence:
-    """The row of a file that is in the store already. Raises TooManyRequests after 100 in a day."""
-    owner_id = ledger.resolve(session, owner_id)
+def hold_file(session: Session, sha256: str) -> None:
+    """Lock the file of this digest until the transaction ends: who records it and who deletes it wait for each other."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(sha256, 0))))
+
+
+def record_upload(session: Session, owner_id: UUID, name: str, stored: Stored, data: bytes) -> Evidence:
+    """The row of a file that is in the store already (or is put there again, when its last owner was just forgotten).
+
+    Raises TooManyRequests after 100 in a day.
+    """
+    owner_id = ledger.lock_current_balance(session, owner_id).member_id
+    ledger.refuse_forgotten(session, owner_id)
+    hold_file(session, stored.sha256)
+    if not evidence_files.path_of(stored.sha256).exists():
+        evidence_files.keep(data)
     lately = select(func.count()).where(Evidence.owner_id == owner_id, Evidence.created_at > now() - timedelta(days=1))
     if (session.scalar(lately) or 0) >= UPLOADS_A_DAY:
         raise TooManyRequests(f"At most {UPLOADS_A_DAY} files a day.", retry_after=3600)
@@ -141,9 +153,14 @@ def take_due(session: Session) -> Fetch | None:
 def fetched(session: Session, fetch: Fetch, stored: Stored) -> str:
     """The file is in the store: say so, and claim it where it may count only once.
 
-    Returns what came of it: `failed` when the same file counts already, `given up` when this attempt took too long.
+    Returns what came of it: `failed` when the same file counts already, `given up` when this attempt took too long or
+    nobody waits for the file any more; such a file does not stay.
     """
-    name = session.scalar(select(Evidence.name).where(Evidence.id == fetch.evidence_id)) or ""
+    # The row, then its file: the order in which an erasure takes them.
+    name = session.scalar(select(Evidence.name).where(Evidence.id == fetch.evidence_id).with_for_update()) or ""
+    hold_file(session, stored.sha256)
+    if not evidence_files.path_of(stored.sha256).exists():
+        return not_fetched(session, fetch, "it was deleted for its last owner meanwhile", for_good=False)
     kept = {
         "status": "kept",
         "name": evidence_files.safe_name(name, stored.content_type),
@@ -157,12 +174,19 @@ def fetched(session: Session, fetch: Fetch, stored: Stored) -> str:
     try:
         with session.begin_nested():
             if not _finish(session, fetch, **kept):
+                drop_file(session, stored.sha256)
                 return "given up"
             session.execute(claim.values(claim=file_digest(stored.sha256)))
     except IntegrityError:
         _finish(session, fetch, status="failed", reason="the same file was handed in before")
         return "failed"
     return "kept"
+
+
+def drop_file(session: Session, sha256: str) -> None:
+    """Take a file out of the store unless some evidence is kept in it. The file must be held (`hold_file`)."""
+    if session.scalar(select(Evidence.id).where(Evidence.sha256 == sha256).limit(1)) is None:
+        evidence_files.path_of(sha256).unlink(missing_ok=True)
 
 
 def file_digest(sha256: str) -> str:

@@ -38,7 +38,7 @@ def upload_evidence() -> Answer:
         raise invalid("/file", "is empty")
     stored = evidence_files.keep(data)
     with transaction() as session:
-        row = evidence.record_upload(session, caller().member_id, given[0].filename or "", stored)
+        row = evidence.record_upload(session, caller().member_id, given[0].filename or "", stored, data)
         return dict(submissions_schemas.EvidenceFile().dump(row)), 201
 
 

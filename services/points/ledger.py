@@ -151,6 +151,12 @@ def refuse_suspended(session: Session, member_id: UUID) -> None:
         raise Suspended(SUSPENDED)
 
 
+def refuse_forgotten(session: Session, member_id: UUID) -> None:
+    """Raise NotFound for a member who was forgotten: numbers that come late are booked, but no word is kept any more."""
+    if session.scalar(select(Member.id).where(Member.id == member_id, Member.status == "erased")) is not None:
+        raise NotFound("There is no such member.")
+
+
 def move(
     session: Session,
     balance: Balance,

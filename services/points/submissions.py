@@ -72,6 +72,7 @@ def submit(session: Session, member_id: UUID, claim: Claim) -> UUID:
         raise CountsByItself(f"{activity.name} counts by itself: nothing has to be submitted.")
     # Under the lock that a merge and an erasure take too: what is handed in follows its member, or is there before they go.
     member_id = ledger.lock_current_balance(session, member_id).member_id
+    ledger.refuse_forgotten(session, member_id)
     if claim.reference and (known := _by_reference(session, member_id, claim.reference)):
         return known
     ledger.refuse_suspended(session, member_id)

@@ -20,6 +20,7 @@ from services.points import (  # noqa: F401 the *_subscriptions add their handle
     leaderboard,
     members,
     merge_subscriptions,
+    privacy_subscriptions,
     ranks,
     submission_subscriptions,
 )

@@ -11,7 +11,7 @@ from fleet.database import transaction
 from fleet.messages import now
 from fleet.problems import Forbidden, invalid
 from fleet.web import ADMIN, ANYONE, MEMBER, Answer, operation
-from services.users import accounts, audit, directory, moderation, schemas
+from services.users import accounts, audit, directory, erasures, moderation, schemas
 
 admin_api = Blueprint("admin_api", __name__)
 
@@ -99,9 +99,10 @@ def unsuspend_user(user_id: UUID) -> Answer:
 @admin_api.get("/api/users/<uuid:user_id>/audit/")
 @operation(who=ADMIN, query=schemas.PageQuery, answers={200: schemas.Audit})
 def list_audit(user_id: UUID, query: dict[str, Any]) -> Answer:
-    """Who changed what about a member, newest first."""
+    """Who changed what about a member, newest first. The trail of somebody who was erased is under their pseudonym."""
     with transaction() as session:
-        accounts.get(session, user_id)
+        if not erasures.is_pseudonym(session, user_id):
+            accounts.get(session, user_id)
         entries, cursor = audit.entries(session, user_id, query["limit"], query["cursor"])
         items = [schemas.AuditEntry().dump(entry) for entry in entries]
         return {"items": items, "next_cursor": cursor}

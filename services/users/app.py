@@ -15,6 +15,7 @@ from services.users.linking_api import linking_api
 from services.users.onboarding_api import onboarding_api
 from services.users.passwords_api import passwords_api
 from services.users.preferences_api import preferences_api
+from services.users.privacy_api import privacy_api
 from services.users.settings import GoogleSettings, LinkSettings
 from services.users.tokens import signer
 
@@ -31,6 +32,7 @@ PUBLIC = (
     "passwords_api.verify_email",
     "passwords_api.request_reset",
     "passwords_api.confirm_reset",
+    "privacy_api.get_erasure",
 )
 
 
@@ -42,7 +44,10 @@ def create_app(keys: Any = None) -> Flask:
     read(GoogleSettings)
     app = web.create_app(
         "users",
-        [api, admin_api, discord_api, google_api, linking_api, preferences_api, passwords_api, onboarding_api],
+        [
+            *(api, admin_api, discord_api, google_api, linking_api),
+            *(onboarding_api, passwords_api, preferences_api, privacy_api),
+        ],
         PUBLIC,
         keys=signer() if keys is None else keys,
     )

@@ -1,4 +1,5 @@
-"""What users does by itself every second: codes to reset passwords, suspensions that end, sweeping what expired."""
+"""What users does by itself every second: codes to reset passwords, suspensions that end, exports and erasures
+that go on, sweeping what expired."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from fleet import logs, rates
 from fleet.database import is_outage, transaction
-from services.users import link_codes, moderation, oauth_states, one_time, recovery
+from services.users import erasures, exports, link_codes, moderation, oauth_states, one_time, recovery
 
 log = logs.get(__name__)
 
@@ -18,6 +19,11 @@ CHORES: tuple[Callable[[Session], int], ...] = (
     one_time.sweep,
     link_codes.sweep,
     oauth_states.sweep,
+    exports.go_on,
+    exports.put_together,
+    exports.sweep,
+    erasures.ask_again,
+    erasures.finish,
     rates.sweep,
 )
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -29,6 +30,11 @@ def welcome(session: Session, member: Member) -> None:
     next_step = "An administrator looks at your application; you get mail when it is approved." if waits else ""
     token = one_time.issue(session, member, "verify_email")
     send(session, member, "welcome", token=token, next_step=next_step)
+
+
+def last(session: Session, address: str) -> UUID:
+    """The letter to somebody of whom nothing but the address is left; its id in the queue."""
+    return mail.queue(session, address, mail.render(FOLDER, "erased", {"site": read(SiteSettings).url}))
 
 
 def suspended(session: Session, member: Member, until: datetime | None, reason: str) -> None:

@@ -109,7 +109,7 @@ class AuditEntry(Base):
     """
 
     __tablename__ = "audit_entries"
-    __table_args__ = (Index("ix_audit_entries_member_id_id", "member_id", "id"),)
+    __table_args__ = (Index("ix_audit_entries_member_id_id", "member_id", "id"), Index(None, "actor_id"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     member_id: Mapped[UUID]
@@ -179,4 +179,4 @@ mail_queue.to_metadata(Base.metadata)
 rate_windows.to_metadata(Base.metadata)
 
 # Further tables of the same catalogue; whoever imports the models knows them all.
-from services.users import link_models  # noqa: E402, F401
+from services.users import link_models, privacy_models  # noqa: E402, F401

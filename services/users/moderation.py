@@ -142,12 +142,17 @@ def reinstate_ended(session: Session) -> int:
     return len(members)
 
 
+def take_turn(session: Session) -> None:
+    """Wait until nobody else changes roles and states, and let nobody do so until the transaction ends."""
+    session.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+
+
 def require_admin(session: Session, actor_id: UUID) -> None:
     """Raise Forbidden unless the actor still is an admin who may act; their token may be two seconds behind.
 
     Until the transaction ends nobody else who asks this goes on: admins act one after the other.
     """
-    session.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+    take_turn(session)
     actor = session.scalar(select(Member).where(Member.id == actor_id))
     if actor is None or actor.role != "admin" or shown_status(actor) != "active":
         raise Forbidden("This needs the role admin, and an account that is not suspended.")
@@ -164,12 +169,17 @@ def _begin(session: Session, actor_id: UUID, member_id: UUID, *, of_themselves: 
     return member
 
 
-def _check_role_change(session: Session, actor_id: UUID, member: Member) -> None:
+def refuse_last_admin(session: Session, member: Member) -> None:
+    """Raise LastAdmin when nobody who can make an admin would be left without this member; it must be our turn."""
     if member.role == "admin":
         able = or_(Member.status == "active", Member.suspended_until <= func.now())
         others = select(Member.id).where(Member.role == "admin", Member.id != member.id, able)
         if session.scalar(others.limit(1)) is None:
             raise LastAdmin("Make somebody else an admin first.")
+
+
+def _check_role_change(session: Session, actor_id: UUID, member: Member) -> None:
+    refuse_last_admin(session, member)
     if member.id == actor_id:
         raise Forbidden("Nobody changes their own role. Ask another admin.")
 

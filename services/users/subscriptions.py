@@ -15,19 +15,22 @@ from fleet.contracts.users import (
 from fleet.mail import Sender
 from fleet.messages import Envelope
 from fleet.subscriptions import Subscriptions
-from services.users import accounts, link_codes, linking, onboarding
+from services.users import accounts, erasures, link_codes, linking, onboarding, privacy_replies
 from services.users.chores import Chores
 
 # What the worker keeps doing beside the messages.
 PARTS = (Sender, Chores)
 
 subscriptions = Subscriptions("users")
+subscriptions.on_reply = privacy_replies.on_reply
 
 
 @subscriptions.handles(RegisterMember)
 def register_member(session: Session, command: Envelope[RegisterMember]) -> None:
     """The bot saw a person."""
     member = accounts.register_from_discord(session, command.data)
+    if command.data.derived_id is not None:
+        erasures.came_back(session, command.data.derived_id, command.data.member_id)
     onboarding.was_active(session, member.id, command.data.seen_at)
 
 

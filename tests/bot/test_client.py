@@ -125,7 +125,7 @@ def test_messages_and_reactions_are_told_and_their_text_is_kept_nowhere(discord,
     written = found["discord_activity", derived_id(asha)]
     assert written.occurred_at == datetime(2025, 12, 3, 12, tzinfo=UTC)
     assert written.reference == f"discord_activity:{derived_id(asha)}:2025-12-03"
-    assert found["like_interaction", derived_id(ben)].reference == f"like_interaction:{message}:{ben}"
+    assert found["like_interaction", derived_id(ben)].reference == f"like_interaction:{message}:{derived_id(ben)}"
     assert SECRET_WORDS not in everything_kept()
     code, logged = client.stop()
     assert code == 0

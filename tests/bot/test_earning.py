@@ -97,9 +97,9 @@ def test_one_reaction_an_hour_is_told(bot_database, outbox):
     like(BEN, "1", NOON + timedelta(minutes=1))
     like(ASHA, "3", NOON + timedelta(hours=1))
     assert [deed.reference for deed in logged(outbox, "like_interaction")] == [
-        "like_interaction:1:101",
-        "like_interaction:1:102",
-        "like_interaction:3:101",
+        f"like_interaction:1:{derived_id('101')}",
+        f"like_interaction:1:{derived_id('102')}",
+        f"like_interaction:3:{derived_id('101')}",
     ]
 
 

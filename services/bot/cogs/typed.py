@@ -29,6 +29,8 @@ class Typed(commands.Cog):
             return
         command, rest = found
         call = TypedCall(self.client, message)
+        if call.in_guild:
+            self.client.gathering.saw(call.person, by_command=True)
         try:
             options = await self._options(message, command, rest)
         except Exception as error:
