@@ -122,7 +122,7 @@ def limit_reached(rule: Rule | ActivityType) -> ledger.LimitReached:
     return ledger.LimitReached(f"{rule.name}: {activities.rule_in_words(rule)}.")
 
 
-# Nothing is written for who has no current ledger or was merged away: `write` notices that the count is short. Nearly
+# Nothing is written for who has no current ledger, as who was merged away: `write` notices that the count is short. Nearly
 # every score is there to be raised; the first ones of a member, a week or a month are added behind.
 _WRITE = Statement(
     "award_write",
@@ -132,7 +132,6 @@ _WRITE = Statement(
         FROM unnest(:ids, :members, :points, :activities, :rules, :actors, :keys, :times, :days, :weeks, :months, :details)
             AS g (id, member_id, points, activity, rule, actor, key, at, day, week, month, details)
         JOIN ledgers l ON l.member_id = g.member_id AND l.is_current
-        WHERE NOT EXISTS (SELECT FROM aliases a WHERE a.old_id = g.member_id)
     ), balance AS (
         UPDATE balances b
         SET available = b.available + g.points, lifetime = b.lifetime + g.points, version = b.version + 1

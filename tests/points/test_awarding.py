@@ -166,6 +166,21 @@ class TestIdempotency:
         assert {award(ada).status_code for _ in range(2)} == {201}
         assert row_count("transfers") == 2
 
+    def test_a_repeated_call_is_answered_also_when_it_would_be_refused_by_now(self, award, member, row_count):
+        ada = member()
+        first = award(ada, Idempotency_Key="k")
+        suspend(ada)
+        again = award(ada, Idempotency_Key="k")
+        assert (again.status_code, again.json) == (200, first.json)
+        assert again.headers["Idempotent-Replayed"] == "true"
+        refused(award(ada, Idempotency_Key="another"), 409, "suspended")
+        assert row_count("transfers") == row_count("idempotency_keys") == 1
+
+    def test_another_request_with_a_used_key_is_refused_for_that_whatever_else_is_wrong_with_it(self, award, member):
+        ada = member()
+        award(ada, Idempotency_Key="k")
+        refused(award(ada, activity_type="no_such", Idempotency_Key="k"), 422, "idempotency-key-reused")
+
 
 class switched_off:
     """An activity type is inactive for the time of a block; types are not emptied between tests."""
