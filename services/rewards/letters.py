@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from fleet import mail
 from fleet.settings import read
 from services.rewards import catalog, members
+from services.rewards.member_models import Member
 from services.rewards.models import Incentive, Redemption
 from services.rewards.settings import SiteSettings
 
@@ -53,6 +54,9 @@ def redemption(session: Session, redemption: Redemption, note: str | None) -> No
     status = redemption.status
     if status not in WORDS or (status == "declined" and _was_seen(redemption)):
         return
+    reader = _reader(session, redemption.member_id)
+    if reader is None:
+        return
     incentive = catalog.find(session, redemption.incentive_id)
     values = {
         "name": incentive.name,
@@ -60,16 +64,19 @@ def redemption(session: Session, redemption: Redemption, note: str | None) -> No
         "reason": REASONS.get(redemption.reason or "", ""),
     }
     subject, what = (words.format(**values) for words in WORDS[status])
-    _send(session, redemption.member_id, "redemption", subject=subject, what=what, more=_more(redemption, note))
+    _send(session, reader, "redemption", subject=subject, what=what, more=_more(redemption, note))
 
 
 def unlocked(session: Session, member_id: UUID, incentives: list[Incentive]) -> None:
     """Tell a member what they can afford for the first time: one letter, however many there are."""
+    reader = _reader(session, member_id)
+    if reader is None:
+        return
     names = ", ".join(f"{each.name} ({each.points_required} points)" for each in incentives)
     subject = f"You can now afford {incentives[0].name}"
     if len(incentives) > 1:
         subject += f" and {len(incentives) - 1} more"
-    _send(session, member_id, "unlocked", subject=subject, rewards=names)
+    _send(session, reader, "unlocked", subject=subject, rewards=names)
 
 
 def _was_seen(redemption: Redemption) -> bool:
@@ -88,9 +95,12 @@ def _more(redemption: Redemption, note: str | None) -> str:
     return "\n".join(lines)
 
 
-def _send(session: Session, member_id: UUID, name: str, **values: Any) -> None:
+def _reader(session: Session, member_id: UUID) -> Member | None:
+    """The member, when they have an address and want to hear of rewards."""
     member = members.find(session, member_id)
-    if not member.email or not member.wants_mail:
-        return
-    given = {"member": mail.one_line(member.display_name or "") or "there", "site": read(SiteSettings).url}
-    mail.queue(session, member.email, mail.render(FOLDER, name, given | values))
+    return member if member.email and member.wants_mail else None
+
+
+def _send(session: Session, reader: Member, name: str, **values: Any) -> None:
+    given = {"member": mail.one_line(reader.display_name or "") or "there", "site": read(SiteSettings).url}
+    mail.queue(session, reader.email or "", mail.render(FOLDER, name, given | values))

@@ -6,7 +6,7 @@ for a member, or shows what is theirs, resolves the id first.
 
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, select, text, update
+from sqlalchemy import Uuid, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,11 @@ class Suspended(Problem):
 
 
 _LEADS_TO = select(Alias.member_id).where(Alias.old_id == bindparam("id", type_=Uuid()))
+_FOUND = (
+    select(Member)
+    .where(Member.id == func.coalesce(_LEADS_TO.scalar_subquery(), bindparam("id", type_=Uuid())))
+    .execution_options(populate_existing=True)
+)
 # A row lock would do, but requests that share one would let a merge wait for ever: PostgreSQL queues these fairly.
 _SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:id, 0))")
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:id, 0))")
@@ -66,7 +71,7 @@ def lock_alone(session: Session, member_ids: list[UUID]) -> None:
 
 def find(session: Session, member_id: UUID) -> Member:
     """The member that the id leads to; an empty one when nothing is known of them yet."""
-    found = session.get(Member, resolve(session, member_id), populate_existing=True)
+    found = session.scalar(_FOUND, {"id": member_id})
     return found or Member(id=member_id, role="student", wants_mail=False, time_zone="UTC", available=0, lifetime=0)
 
 

@@ -13,7 +13,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from fleet import outbox
@@ -82,7 +81,7 @@ def request(
     has_item = catalog.take_item(session, incentive)
     begun, commands = saga.begin(_wanted(owner, incentive, has_item))
     moment = now()
-    row = insert(Redemption).values(
+    redemption = Redemption(
         id=begun.redemption_id,
         member_id=owner,
         incentive_id=incentive.id,
@@ -95,11 +94,12 @@ def request(
         requested_at=moment,
         changed_at=moment,
         resend_at=moment + timedelta(seconds=read(RedemptionSettings).resend_after_s),
+        resent=0,
         delivery_details=details,
         reference=reference,
     )
-    session.execute(row)
-    redemption = find(session, begun.redemption_id)
+    session.add(redemption)
+    session.flush()
     _write_step(session, redemption, Actor("member", owner), None)
     _say(session, commands)
     _tell(session, redemption)
@@ -159,14 +159,15 @@ def of_member(session: Session, redemption_id: UUID, member_id: UUID) -> Redempt
     return found
 
 
-def saga_of(session: Session, redemption: Redemption) -> Saga:
-    """What decides about the redemption."""
+def saga_of(session: Session, redemption: Redemption, message: Wish | Word | None = None) -> Saga:
+    """What decides about the redemption; whether it is digital only where the message makes that matter."""
+    asked = isinstance(message, Wish) and message.verb == "deliver"
     return Saga(
         redemption_id=redemption.id,
         member_id=redemption.member_id,
         points=redemption.points_spent,
         level=redemption.min_lifetime_points,
-        digital=catalog.category_of(session, redemption.incentive_id) == "digital",
+        digital=asked and catalog.category_of(session, redemption.incentive_id) == "digital",
         status=redemption.status,
         settling=redemption.settling,  # type: ignore[arg-type]
         has_item=redemption.has_item,
@@ -189,7 +190,7 @@ def advance(
     """
     while True:
         redemption = find(session, redemption_id)
-        before = saga_of(session, redemption)
+        before = saga_of(session, redemption, message)
         after, commands = saga.decide(before, message)
         if (note or facts) and members.is_forgotten(session, redemption.member_id):
             # The step is taken, for what was approved must end somehow; but nothing is written about the person.
@@ -199,9 +200,10 @@ def advance(
             return redemption
         if after.status == "declined" and isinstance(message, HoldRefused):
             facts["reason"] = message.reason
-        if _keep(session, redemption, before, after, facts, note):
+        kept = _keep(session, redemption, before, after, facts, note)
+        if kept is not None:
             _say(session, commands)
-            return _after_step(session, redemption_id, before, after, actor, note)
+            return _after_step(session, kept, before, after, actor, note)
 
 
 def _known(redemption: Redemption, facts: dict[str, Any]) -> bool:
@@ -210,8 +212,8 @@ def _known(redemption: Redemption, facts: dict[str, Any]) -> bool:
 
 def _keep(
     session: Session, redemption: Redemption, before: Saga, after: Saga, facts: dict[str, Any], note: str | None
-) -> bool:
-    """Write the new state over just the one that was decided from; False when it is not that any more."""
+) -> Redemption | None:
+    """Write the new state over just the one that was decided from; None when it is not that any more."""
     settings, moment = read(RedemptionSettings), now()
     values: dict[str, Any] = {"status": after.status, "settling": after.settling, "has_item": after.has_item}
     values |= {name: value for name, value in facts.items() if value is not None}
@@ -234,16 +236,16 @@ def _keep(
             Redemption.member_id == before.member_id,
         )
         .values(version=Redemption.version + 1, changed_at=moment, **values)
-        .returning(Redemption.id)
+        .returning(Redemption)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
-    return session.scalar(guarded, execution_options={"synchronize_session": False}) is not None
+    return session.scalar(guarded)
 
 
 def _after_step(
-    session: Session, redemption_id: UUID, before: Saga, after: Saga, actor: Actor, note: str | None
+    session: Session, redemption: Redemption, before: Saga, after: Saga, actor: Actor, note: str | None
 ) -> Redemption:
     """What belongs to a step that was taken: the item, the history, and whoever must know of it."""
-    redemption = find(session, redemption_id)
     if before.has_item and not after.has_item:
         catalog.put_back(session, redemption.incentive_id)
     if before.status == after.status and before != after:

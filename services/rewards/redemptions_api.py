@@ -39,7 +39,7 @@ def redeem(body: dict[str, Any]) -> Answer:
             return named(session, make)
 
     redemption_id, repeated = waiting.undisturbed(request)
-    waiting.until_decided(redemption_id, read(RedemptionSettings).wait_s)
+    waiting.room.until_decided(redemption_id, read(RedemptionSettings).wait_s)
     response = _redeemed(redemption_id)
     if repeated:
         response.headers["Idempotent-Replayed"] = "true"

@@ -1,4 +1,8 @@
-"""Waiting in a request for what points will say, without holding anything: no transaction, no lock, few threads."""
+"""Waiting in a request for what points will say, without holding anything: no transaction, no lock, few threads.
+
+One look at the database serves all who wait in this process: whoever comes first looks for everybody, now and then, and
+hands that on when their own answer is there.
+"""
 
 import threading
 import time
@@ -6,35 +10,69 @@ from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Uuid, text
 from sqlalchemy.exc import DBAPIError
 
-from fleet.database import transaction
-from services.rewards.models import Redemption
+from fleet.database import engine
 
 T = TypeVar("T")
 
 # Half of the threads of a web process: the others go on answering while points is slow.
-_waiters = threading.BoundedSemaphore(8)
+WAITERS = 8
+EVERY_S = 0.015
 _DEADLOCK = "40P01"
+_DECIDED = text("SELECT id FROM redemptions WHERE id = ANY(CAST(:ids AS uuid[])) AND status <> 'requested'").columns(
+    id=Uuid
+)
 
 
-def until_decided(redemption_id: UUID, seconds: float) -> None:
-    """Return when the redemption is no longer `requested`, when `seconds` are over, or at once when too many wait already."""
-    if not _waiters.acquire(blocking=False):
-        return
-    try:
-        deadline, pause = time.monotonic() + seconds, 0.01
-        while _is_requested(redemption_id) and time.monotonic() + pause < deadline:
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.1)
-    finally:
-        _waiters.release()
+class WaitingRoom:
+    """Where requests wait for their redemptions to leave `requested`."""
+
+    def __init__(self, seats: int = WAITERS) -> None:
+        self._seats = threading.BoundedSemaphore(seats)
+        self._waiting: dict[UUID, int] = {}
+        self._decided: set[UUID] = set()
+        self._lock = threading.Lock()
+        self._looking = threading.Lock()
+
+    def until_decided(self, redemption_id: UUID, seconds: float) -> None:
+        """Return when it is no longer `requested`, when `seconds` are over, or at once when too many wait already."""
+        if not self._seats.acquire(blocking=False):
+            return
+        with self._lock:
+            self._waiting[redemption_id] = self._waiting.get(redemption_id, 0) + 1
+        try:
+            deadline = time.monotonic() + seconds
+            while redemption_id not in self._decided and time.monotonic() + EVERY_S < deadline:
+                time.sleep(EVERY_S)
+                if self._looking.acquire(blocking=False):
+                    try:
+                        self._look()
+                    finally:
+                        self._looking.release()
+        finally:
+            self._leave(redemption_id)
+            self._seats.release()
+
+    def _look(self) -> None:
+        with self._lock:
+            ids = [str(each) for each in self._waiting if each not in self._decided]
+        if ids:
+            with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                found = connection.scalars(_DECIDED, {"ids": ids}).all()
+            with self._lock:
+                self._decided.update(each for each in found if each in self._waiting)
+
+    def _leave(self, redemption_id: UUID) -> None:
+        with self._lock:
+            self._waiting[redemption_id] -= 1
+            if not self._waiting[redemption_id]:
+                del self._waiting[redemption_id]
+                self._decided.discard(redemption_id)
 
 
-def _is_requested(redemption_id: UUID) -> bool:
-    with transaction() as session:
-        return session.scalar(select(Redemption.status).where(Redemption.id == redemption_id)) == "requested"
+room = WaitingRoom()
 
 
 def undisturbed(work: Callable[[], T], times: int = 3) -> T:

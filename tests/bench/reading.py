@@ -32,6 +32,15 @@ class Person:
     def get(self, path: str) -> requests.Response:
         return self._session.get(self._url + path, timeout=60)
 
+    def post(self, path: str, body: dict[str, Any]) -> requests.Response:
+        return self._session.post(self._url + path, json=body, timeout=60)
+
+    def redeem(self, session: requests.Session, reward: str) -> int:
+        """The status of a redeem, sent over a connection of whoever sends it."""
+        headers = {"Authorization": self._session.headers["Authorization"]}
+        body = {"reward_id": reward}
+        return session.post(f"{self._url}/api/rewards/redeem/", json=body, headers=headers, timeout=60).status_code
+
     def award(self, to: "Person") -> None:
         body = {"activity_type": "resource_share"}
         answer = self._session.post(f"{self._url}/api/users/{to.id}/add_points/", json=body, timeout=60)

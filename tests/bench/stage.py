@@ -190,7 +190,7 @@ def _describe(stage: Stage, options: Options, jwks: str) -> None:
     inherited |= {"BOT_SHARED_SECRET": secrets.token_urlsafe(24)}
     workers = [(service.name, *worker) for service in SERVICES for worker in service.workers.items()]
     workers = [worker for worker in workers if worker[0] in ("points", *subscribers())]
-    web_port, gateway_port, *ports = free_ports(2 + len(workers))
+    web_port, shop_port, gateway_port, *ports = free_ports(3 + len(workers))
     inherited["GATEWAY_URL"] = f"http://127.0.0.1:{gateway_port}"
 
     def environment(service: str, **more: str) -> dict[str, str]:
@@ -202,10 +202,16 @@ def _describe(stage: Stage, options: Options, jwks: str) -> None:
         stage.parts[name] = Part(command, values, http_ok(f"http://127.0.0.1:{port}/readyz"), port)
     web = environment("points", BIND=f"127.0.0.1:{web_port}")
     web |= {"WEB_WORKERS": str(options.web_workers), "WEB_THREADS": str(options.web_threads)}
-    command = [sys.executable, "-m", "gunicorn", "-c", "fleet/gunicorn_conf.py", "services.points.app:create_app()"]
-    stage.parts["points-web"] = Part(command, web, http_ok(f"http://127.0.0.1:{web_port}/readyz"), web_port)
+    for service, port in (("points", web_port), ("rewards", shop_port)):
+        values = web | environment(service, BIND=f"127.0.0.1:{port}")
+        door = f"services.{service}.app:create_app()"
+        command = [sys.executable, "-m", "gunicorn", "-c", "fleet/gunicorn_conf.py", door]
+        stage.parts[f"{service}-web"] = Part(command, values, http_ok(f"http://127.0.0.1:{port}/readyz"), port)
+    # The shop runs as in local mode: one process that waits for points in a few of its threads.
+    stage.parts["rewards-web"].environment |= {"WEB_WORKERS": "1", "WEB_THREADS": "16"}
     command = [sys.executable, "-m", "deploy.local.nginx", "--target", str(stage.home / "nginx")]
     command += ["--listen", f"127.0.0.1:{gateway_port}", "--upstream", f"points=127.0.0.1:{web_port}"]
+    command += ["--upstream", f"rewards=127.0.0.1:{shop_port}"]
     stage.parts["gateway"] = Part(command, inherited | GATEWAY, listens(gateway_port), gateway_port)
     plain = environment("points", BIND=f"127.0.0.1:{free_ports(1)[0]}")
     plain |= {name: web[name] for name in ("WEB_WORKERS", "WEB_THREADS")}
