@@ -7,7 +7,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from fleet.database import transaction
-from fleet.messages import new_id
 from tests.rewards.conftest import BOSS, stock, told
 
 PATH = "/api/incentives/"
@@ -81,7 +80,7 @@ def test_an_admin_adds_and_everybody_sees_it(admin, call):
         ("min_lifetime_points", -1),
         ("image_url", "javascript:alert(1)"),
         ("is_active", "yes"),
-        ("id", str(new_id())),
+        ("id", "0199b3f1-5f4e-7c3a-9d1e-3a4b5c6d7e8f"),
         ("supplied", 5),
         ("version", 7),
     ],
