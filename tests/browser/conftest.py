@@ -10,7 +10,7 @@ import pytest
 from tests.browser.browsing import Windows, browser, playwright  # noqa: F401  fixtures
 from tests.local_discord.conftest import TOKEN, Server, until
 
-COMMANDS = 12
+COMMANDS = 11
 
 
 class ShowBot:
