@@ -43,7 +43,7 @@ test: prepare ## the whole test suite, with servers of its own (ARGS= for pytest
 	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadgroup $(ARGS)
 test-browser: prepare ## the chat page in a real Chromium, fetched into the cache when there is none (ARGS= for pytest)
 	@$(PYTHON) -m deploy.local.browser
-	@$(PYTHON) -m pytest $(or $(ARGS),tests/browser tests/e2e/test_chat_page.py)
+	@$(PYTHON) -m pytest $(or $(ARGS),tests/browser)
 check: prepare ## lint, types, import rules, manifests
 	@$(PYTHON) -m tests.check
 mutations: prepare ## take each guard out of a copy and see that its test fails (some minutes)
