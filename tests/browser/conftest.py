@@ -19,9 +19,14 @@ class ShowBot:
     def __init__(self, server: Server) -> None:
         program = [sys.executable, str(Path(__file__).with_name("bot.py")), server.url + "/api/v10", TOKEN]
         self.process = subprocess.Popen(program)
-        until(
-            lambda: server.state()["bot_ready"] and len(server.call("GET", "/local/commands").body["items"]) == COMMANDS
-        )
+        try:
+            until(lambda: server.state()["bot_ready"] and self._commands(server) == COMMANDS)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _commands(self, server: Server) -> int:
+        return len(server.call("GET", "/local/commands").body["items"])
 
     def stop(self) -> None:
         """End it."""
