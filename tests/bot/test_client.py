@@ -226,5 +226,7 @@ def test_an_outage_of_the_database_costs_no_first_message(discord, start, servic
     called = discord.slash(asha, "points")
     assert "Nothing was changed" in str(discord.next(asha, called)["embeds"])
     postgres.start()
+    # This process looks into the same database, and its connections are of the time before.
+    database.engine().dispose()
     until(lambda: services.recorded("points.log_activity.v1"))
     assert client.ready
