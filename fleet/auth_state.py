@@ -4,9 +4,10 @@ users tells it by event; tokens with a smaller version are refused, and a suspen
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Table, Text, Uuid, func, or_, select
+from sqlalchemy import BigInteger, Column, DateTime, Select, Table, Text, Uuid, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -52,14 +53,18 @@ def keep(session: Session, data: AuthStateChanged) -> None:
     )
 
 
-def is_suspended(session: Session, member_id: UUID) -> bool:
-    """True while the member is suspended; a suspension with an end is over at that instant, without any message."""
-    found = select(auth_state.c.member_id).where(
+def suspended(member_id: Any) -> Select[tuple[UUID]]:
+    """The statement that finds the member while they are suspended; `member_id` may be a parameter or a column."""
+    return select(auth_state.c.member_id).where(
         auth_state.c.member_id == member_id,
         auth_state.c.status == "suspended",
         or_(auth_state.c.suspended_until.is_(None), auth_state.c.suspended_until > func.now()),
     )
-    return session.scalar(found) is not None
+
+
+def is_suspended(session: Session, member_id: UUID) -> bool:
+    """True while the member is suspended; a suspension with an end is over at that instant, without any message."""
+    return session.scalar(suspended(member_id)) is not None
 
 
 def suspension(session: Session, member_id: UUID) -> tuple[bool, datetime | None]:

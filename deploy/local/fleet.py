@@ -238,6 +238,9 @@ class Fleet:
     def _web(self, name: str, values: dict[str, str]) -> Process:
         port = self.ports[f"{name}-web"]
         extra = {"BIND": f"127.0.0.1:{port}", "WEB_WORKERS": self.settings.get("WEB_WORKERS") or "1"}
+        if name == "rewards":
+            # Requests wait for points in threads, without a connection: three out of four may.
+            extra |= {"WEB_THREADS": "32", "REWARDS_WAITERS": self.settings.get("REWARDS_WAITERS") or "24"}
         if name == "users":
             extra["USERS_JWT_KEY_FILE"] = str(signing_key())
         return Process(

@@ -30,7 +30,7 @@ class Filters:
 
 def _described() -> Any:
     return (
-        select(Redemption, Incentive, Member.display_name)
+        select(Redemption, Incentive, Member.display_name, Member.available)
         .join(Incentive, Incentive.id == Redemption.incentive_id)
         .join(Member, Member.id == Redemption.member_id, isouter=True)
         .execution_options(populate_existing=True)
@@ -38,7 +38,7 @@ def _described() -> Any:
 
 
 def described(session: Session, redemption_id: UUID) -> Any:
-    """One row of (Redemption, Incentive, display_name); NotFound."""
+    """One row of (Redemption, Incentive, display_name, available), the last two of its member; NotFound."""
     found = session.execute(_described().where(Redemption.id == redemption_id)).one_or_none()
     if found is None:
         raise NotFound("There is no such redemption.")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from fleet import auth_state
 from fleet.auth_state import auth_state as auth_states
 from fleet.contracts.users import ContactChanged, UserUpdated
-from fleet.problems import Forbidden, Problem
+from fleet.problems import Forbidden, NotFound, Problem
 from services.rewards.member_models import Alias, Member
 
 # Beyond any version that users gives a member.
@@ -33,7 +33,13 @@ _FOUND = (
     .execution_options(populate_existing=True)
 )
 # A row lock would do, but requests that share one would let a merge wait for ever: PostgreSQL queues these fairly.
-_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:id, 0))")
+_SHARED = text(
+    "SELECT id, pg_advisory_xact_lock_shared(hashtextextended(id::text, 0)) FROM (SELECT"
+    " coalesce((SELECT member_id FROM aliases WHERE old_id = :id), CAST(:id AS uuid)) AS id) AS found"
+).bindparams(bindparam("id", type_=Uuid()))
+_GONE = select(Member.id).where(Member.id == bindparam("id", type_=Uuid()), Member.profile_version == FORGOTTEN)
+_SUSPENDED = auth_state.suspended(bindparam("id", type_=Uuid()))
+_STANDING = select(_GONE.scalar_subquery(), _SUSPENDED.scalar_subquery())
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:id, 0))")
 
 
@@ -54,8 +60,7 @@ def hold_still(session: Session, member_id: UUID) -> UUID:
     lost to the member. So under the lock we ask again, and go where the id leads now.
     """
     while True:
-        found = resolve(session, member_id)
-        session.execute(_SHARED, {"id": str(found)})
+        found: UUID = session.execute(_SHARED, {"id": member_id}).one().id
         if resolve(session, member_id) == found:
             return found
 
@@ -99,13 +104,15 @@ def apply_contact(session: Session, contact: ContactChanged, version: int) -> No
 
 def is_forgotten(session: Session, member_id: UUID) -> bool:
     """True when the person behind this id was erased: what they had goes on, but no word is kept of it any more."""
-    gone = select(Member.id).where(Member.id == member_id, Member.profile_version == FORGOTTEN)
-    return session.scalar(gone) is not None
+    return session.scalar(_GONE, {"id": member_id}) is not None
 
 
-def refuse_suspended(session: Session, member_id: UUID) -> None:
-    """Raise Suspended while the member is."""
-    if auth_state.is_suspended(session, member_id):
+def refuse_who_cannot_spend(session: Session, member_id: UUID) -> None:
+    """Raise NotFound for who was forgotten, Suspended while the member is."""
+    gone, suspended = session.execute(_STANDING, {"id": member_id}).one()
+    if gone is not None:
+        raise NotFound("There is no such member.")
+    if suspended is not None:
         raise Suspended("A suspended member spends no points until the suspension ends.")
 
 

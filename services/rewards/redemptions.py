@@ -71,9 +71,7 @@ def request(
     owner = members.hold_still(session, member_id)
     if reference is not None and (known := _by_reference(session, owner, reference)):
         return known
-    if members.is_forgotten(session, owner):
-        raise NotFound("There is no such member.")
-    members.refuse_suspended(session, owner)
+    members.refuse_who_cannot_spend(session, owner)
     incentive = catalog.lock(session, incentive_id)
     if not incentive.is_active:
         raise NotFound("This reward is not in the shop.")

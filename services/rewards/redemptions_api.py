@@ -10,7 +10,7 @@ from fleet.database import transaction
 from fleet.idempotency import named
 from fleet.settings import read
 from fleet.web import MEMBER, Answer, operation
-from services.rewards import decisions, listings, members, outcomes, redemptions, schemas, waiting
+from services.rewards import decisions, listings, outcomes, redemptions, schemas, waiting
 from services.rewards import redemption_schemas as shapes
 from services.rewards.settings import RedemptionSettings
 
@@ -54,7 +54,7 @@ def _redeemed(redemption_id: UUID) -> Response:
         if made.status == "declined":
             raise outcomes.refusal(session, made)
         waits = made.status == "requested"
-        left = None if waits else members.find(session, made.member_id).available
+        left = None if waits else row.available
         response = jsonify(shapes.described(row, shapes.Redeemed, remaining_points=left))
     response.status_code = 202 if waits else 201
     response.headers["Location"] = url_for("redemptions_api.get_redemption", redemption_id=redemption_id)

@@ -29,6 +29,11 @@ class RedemptionSettings:
     wait_s: float = setting(
         "REWARDS_WAIT_S", default=3.0, help="seconds that POST /api/rewards/redeem/ waits for points"
     )
+    waiters: int = setting(
+        "REWARDS_WAITERS",
+        default=8,
+        help="requests of one process that wait for points at once; fewer than WEB_THREADS",
+    )
 
 
 @dataclass(frozen=True)

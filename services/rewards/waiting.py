@@ -14,11 +14,11 @@ from sqlalchemy import Uuid, text
 from sqlalchemy.exc import DBAPIError
 
 from fleet.database import engine
+from fleet.settings import read
+from services.rewards.settings import RedemptionSettings
 
 T = TypeVar("T")
 
-# Half of the threads of a web process: the others go on answering while points is slow.
-WAITERS = 8
 EVERY_S = 0.015
 _DEADLOCK = "40P01"
 _DECIDED = text("SELECT id FROM redemptions WHERE id = ANY(CAST(:ids AS uuid[])) AND status <> 'requested'").columns(
@@ -29,8 +29,7 @@ _DECIDED = text("SELECT id FROM redemptions WHERE id = ANY(CAST(:ids AS uuid[]))
 class WaitingRoom:
     """Where requests wait for their redemptions to leave `requested`."""
 
-    def __init__(self, seats: int = WAITERS) -> None:
-        self._seats = threading.BoundedSemaphore(seats)
+    def __init__(self) -> None:
         self._waiting: dict[UUID, int] = {}
         self._decided: set[UUID] = set()
         self._lock = threading.Lock()
@@ -38,9 +37,10 @@ class WaitingRoom:
 
     def until_decided(self, redemption_id: UUID, seconds: float) -> None:
         """Return when it is no longer `requested`, when `seconds` are over, or at once when too many wait already."""
-        if not self._seats.acquire(blocking=False):
-            return
         with self._lock:
+            # Some of the process's threads must be left to answer others while points is slow.
+            if sum(self._waiting.values()) >= read(RedemptionSettings).waiters:
+                return
             self._waiting[redemption_id] = self._waiting.get(redemption_id, 0) + 1
         try:
             deadline = time.monotonic() + seconds
@@ -53,7 +53,6 @@ class WaitingRoom:
                         self._looking.release()
         finally:
             self._leave(redemption_id)
-            self._seats.release()
 
     def _look(self) -> None:
         with self._lock:

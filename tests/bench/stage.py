@@ -208,7 +208,7 @@ def _describe(stage: Stage, options: Options, jwks: str) -> None:
         command = [sys.executable, "-m", "gunicorn", "-c", "fleet/gunicorn_conf.py", door]
         stage.parts[f"{service}-web"] = Part(command, values, http_ok(f"http://127.0.0.1:{port}/readyz"), port)
     # The shop runs as in local mode: one process that waits for points in a few of its threads.
-    stage.parts["rewards-web"].environment |= {"WEB_WORKERS": "1", "WEB_THREADS": "16"}
+    stage.parts["rewards-web"].environment |= {"WEB_WORKERS": "1", "WEB_THREADS": "32", "REWARDS_WAITERS": "24"}
     command = [sys.executable, "-m", "deploy.local.nginx", "--target", str(stage.home / "nginx")]
     command += ["--listen", f"127.0.0.1:{gateway_port}", "--upstream", f"points=127.0.0.1:{web_port}"]
     command += ["--upstream", f"rewards=127.0.0.1:{shop_port}"]
