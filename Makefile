@@ -40,7 +40,7 @@ admin: prepare ## make an administrator (USERNAME= EMAIL= PASSWORD=)
 
 ##@ Work on it
 test: prepare ## the whole test suite, with servers of its own (ARGS= for pytest)
-	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadgroup $(ARGS)
+	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile $(ARGS)
 test-browser: prepare ## the chat page in a real Chromium, fetched into the cache when there is none (ARGS= for pytest)
 	@$(PYTHON) -m deploy.local.browser
 	@$(PYTHON) -m pytest $(or $(ARGS),tests/browser)

@@ -40,13 +40,6 @@ def pytest_report_header() -> str:
     return f"SEED={SEED}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what stays together when a run is shared by processes: a file, and all that uses the one end-to-end fleet."""
-    for item in items:
-        file = item.nodeid.split("::", 1)[0]
-        item.add_marker(pytest.mark.xdist_group("e2e" if file.startswith("tests/e2e/") else file))
-
-
 @pytest.fixture(autouse=True)
 def seeded_random() -> None:
     random.seed(SEED)
