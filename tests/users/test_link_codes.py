@@ -443,7 +443,8 @@ class TestConfirming:
         assert ada.status()["linked"] is False
 
     def test_a_body_that_cannot_be_read_is_refused(self, ada):
-        refused(ada.send("POST", "/api/link/confirm"), 415)
+        refused(ada.send("POST", "/api/link/confirm"), 422)
+        refused(ada.send("POST", "/api/link/confirm", data="x", content_type="text/plain"), 415)
         refused(ada.send("POST", "/api/link/confirm", data="{", content_type="application/json"), 400)
         refused(ada.send("GET", "/api/link/confirm/"), 405)
 
