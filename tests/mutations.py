@@ -530,6 +530,103 @@ MUTATIONS = [
         test("tests/fleet/test_acknowledging.py"),
     ),
     Mutation(
+        "redemption: guard of a step",
+        "services/rewards/redemptions.py",
+        "            Redemption.status == before.status,\n"
+        "            Redemption.settling.is_not_distinct_from(before.settling),\n",
+        "",
+        test("tests/rewards/test_both_sides.py::test_raced_by_four_each_redemption_has_one_winner"),
+    ),
+    Mutation(
+        "redemption: lock of the incentive",
+        "services/rewards/catalog.py",
+        ".with_for_update(key_share=True)",
+        "",
+        test(
+            "tests/rewards/test_redemptions.py::test_of_twenty_requests_at_once_within_a_limit_of_three_three_are_made"
+        ),
+    ),
+    Mutation(
+        "redemption: nothing is taken from an empty shelf",
+        "services/rewards/catalog.py",
+        "Incentive.id == incentive.id, Incentive.stock > 0)",
+        "Incentive.id == incentive.id)",
+        test("tests/rewards/test_both_sides.py::test_d30_eight_parallel_redeems_with_points_for_one_and_one_item"),
+    ),
+    Mutation(
+        "redemption: a member stands still while they ask",
+        "services/rewards/members.py",
+        "pg_advisory_xact_lock_shared(hashtextextended(id::text, 0))",
+        "1",
+        test("tests/rewards/test_merging.py::test_a_request_that_waited_for_the_merge_goes_where_the_id_leads_now"),
+    ),
+    Mutation(
+        "redemption: what ends before approval releases its points",
+        "services/rewards/saga.py",
+        '"reject": Step(("pending",), "rejected", "release", item_back=True)',
+        '"reject": Step(("pending",), "rejected", None, item_back=True)',
+        test("tests/rewards/test_explorer.py"),
+    ),
+    Mutation(
+        "redemption: late is not no",
+        "services/rewards/saga.py",
+        '        return (saga, _commands(saga)) if message.verb == "remind" else _fulfil(saga, message)',
+        '        if message.verb == "remind" and saga.status == "requested":\n'
+        '            return replace(saga, status="declined", settling=None, has_item=False), ()\n'
+        '        return (saga, _commands(saga)) if message.verb == "remind" else _fulfil(saga, message)',
+        test("tests/rewards/test_explorer.py"),
+    ),
+    Mutation(
+        "redemption: a refund follows its capture",
+        "services/rewards/saga.py",
+        'if wish.verb == "refund" and saga.settling == "capture":',
+        'if wish.verb == "refund" and saga.settling == "nothing":',
+        test("tests/rewards/test_explorer.py"),
+    ),
+    Mutation(
+        "redemption: tombstone of a release that came first",
+        "services/points/holds.py",
+        '        if not _insert(session, redemption_id, balance.member_id, "voided"):\n',
+        '        return _tell(session, Hold(redemption_id=redemption_id, state="released"), balance)\n'
+        '        if not _insert(session, redemption_id, balance.member_id, "voided"):\n',
+        test("tests/rewards/test_explorer.py::TestTwin"),
+    ),
+    Mutation(
+        "redemption: an older balance changes nothing",
+        "services/rewards/unlocks.py",
+        "    WHERE m.points_version < excluded.points_version\n",
+        "",
+        test("tests/rewards/test_unlocks.py::test_an_older_word_that_comes_late_changes_nothing"),
+    ),
+    Mutation(
+        "redemption: the second admin is another one",
+        "services/rewards/refunds.py",
+        "    if members.resolve(session, request.requested_by) == actor.member_id:",
+        "    if session.info.get('never'):",
+        test("tests/rewards/test_redemptions.py::TestRefunds::test_many_points_need_a_second_admin"),
+    ),
+    Mutation(
+        "redemption: no word is written about who was forgotten",
+        "services/rewards/redemptions.py",
+        "            note, facts = None, {}\n",
+        "            pass\n",
+        test("tests/rewards/test_privacy.py::test_nothing_comes_back_late"),
+    ),
+    Mutation(
+        "redemption: whoever asked by message is answered",
+        "services/rewards/redemptions.py",
+        '    if before.status == "requested":\n        awaited.answer(session, redemption)\n',
+        "",
+        test("tests/rewards/test_bot_messages.py::TestRedeem::test_it_is_answered_once_points_are_held"),
+    ),
+    Mutation(
+        "redemption: only admins of Propel decide",
+        "services/rewards/members.py",
+        '    if role != "admin" or newest not in (None, "admin") or auth_state.is_suspended(session, actor):',
+        "    if session.info.get('never'):",
+        test("tests/rewards/test_bot_messages.py::test_only_an_admin_of_propel_decides_whatever_discord_says"),
+    ),
+    Mutation(
         "import from one service into another",
         "services/points/boards.py",
         "",
