@@ -8,16 +8,17 @@ A notice ends unsaid after a week, as `expired`; its row is forgotten a month af
 no such end while it waits for a decision.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
-from fleet import outbox
+from fleet import forgetting, outbox
 from fleet.asking import answers
 from fleet.messages import new_id
 from services.bot import contacts
@@ -130,6 +131,7 @@ def change_card(session: Session, subject: UUID, kind: str, member_id: UUID | No
         reason="it ended before it was shown",
         expires_at=func.now() + TOLD_WITHIN,
     )
+    _forget_answer(session, (Notice.event_id == subject) & (Notice.recipient == STAFF))
     unseen = Notice.message_id.is_(None) & Notice.tried_at.is_(None)
     session.execute(
         row.on_conflict_do_update(
@@ -212,11 +214,15 @@ def find(session: Session, notice_id: UUID) -> Job | None:
 def ask(session: Session, job: Job, question: Any) -> None:
     """Ask the owner for the words of a notice; it is due again when they have come."""
     message_id = outbox.record(session, question, source="bot", subject=job.member_id, reply_to="bot")
-    session.execute(
+    asked = (
         update(Notice)
         .where(Notice.id == job.id, Notice.version == job.version, Notice.state == "due")
         .values(question_id=message_id, asked_at=func.now())
+        .returning(Notice.id)
     )
+    if session.scalar(asked) is None:
+        # It changed, or was forgotten, a moment ago: nobody will look for this answer.
+        forgetting.refuse_answers(session, [message_id])
 
 
 def begin(session: Session, job: Job) -> bool:
@@ -243,7 +249,7 @@ def said(session: Session, job: Job, channel_id: str, message_id: str, *, mentio
     }
     if kept:
         values["data"] = Notice.data.op("||")(literal(kept, JSONB))
-    _forget_answer(session, job.id)
+    _forget_answer(session, Notice.id == job.id)
     session.execute(update(Notice).where(Notice.id == job.id).values(values))
 
 
@@ -256,22 +262,32 @@ def postpone(session: Session, job: Job, seconds: float | None = None, *, unsaid
     if unsaid:
         values["tried_at"] = None
     same = (Notice.id == job.id) & (Notice.version == job.version) & (Notice.state == "due")
-    _forget_answer(session, job.id)
+    _forget_answer(session, Notice.id == job.id)
     session.execute(update(Notice).where(same).values(values))
 
 
 def drop(session: Session, job: Job, reason: str) -> None:
     """It will not be told: nobody wants it, nobody can be reached, or it is too late."""
-    _forget_answer(session, job.id)
+    _forget_answer(session, Notice.id == job.id)
     same = (Notice.id == job.id) & (Notice.version == job.version) & (Notice.state == "due")
     values: dict[str, Any] = {"state": "dropped", "reason": reason, "question_id": None, "tried_at": None}
     values["expires_at"] = func.coalesce(Notice.expires_at, func.now() + TOLD_WITHIN)
     session.execute(update(Notice).where(same).values(values))
 
 
-def _forget_answer(session: Session, notice_id: UUID) -> None:
-    asked = select(Notice.question_id).where(Notice.id == notice_id).scalar_subquery()
-    session.execute(delete(answers).where(answers.c.message_id == asked))
+def _forget_answer(session: Session, which: ColumnElement[bool]) -> None:
+    """The owner's words pass through: they go with the attempt, and those that come after it are not kept."""
+    asked = select(Notice.question_id).where(which, Notice.question_id.is_not(None))
+    forgetting.refuse_answers(session, [each for each in session.scalars(asked) if each])
+
+
+def forget(session: Session, member_ids: Collection[UUID], discord_ids: Collection[str]) -> int:
+    """Delete all that is or was owed to or about these, with the words that were asked for it; returns how many notices."""
+    recipients = [*map(to_member, member_ids), *map(to_account, discord_ids)]
+    theirs = or_(Notice.member_id.in_(member_ids), Notice.recipient.in_(recipients))
+    _forget_answer(session, theirs)
+    gone = session.execute(delete(Notice).where(theirs), execution_options={"synchronize_session": False})
+    return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 def look_again(session: Session) -> None:

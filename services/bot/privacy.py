@@ -6,14 +6,15 @@ as ids of somebody who was forgotten: the Discord id cannot be read from them, b
 
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from fleet import forgetting
 from fleet.exporting import Section
+from services.bot import notices
 from services.bot.models import ForgottenPerson, MessageDay, PendingAnswer, ReactionHour, SeenPerson
-from services.bot.notice_models import ClosedDoor, Contact, HandedInPicture, Notice
+from services.bot.notice_models import ClosedDoor, Contact, HandedInPicture
 from services.bot.people import FORGETTING
 
 _MINE = "discord_id IN (SELECT discord_id FROM people WHERE member_id = ANY(:ids))"
@@ -64,10 +65,8 @@ def forget(session: Session, member_ids: list[UUID]) -> int:
     found = session.scalars(select(SeenPerson.discord_id).where(SeenPerson.member_id.in_(member_ids)))
     told = session.scalars(select(Contact.discord_id).where(Contact.member_id.in_(member_ids)))
     discord_ids = sorted({*found, *(discord_id for discord_id in told if discord_id)})
-    recipients = [f"member:{member_id}" for member_id in member_ids] + [f"discord:{each}" for each in discord_ids]
-    rows = 0
+    rows = notices.forget(session, member_ids, discord_ids)
     for statement in (
-        delete(Notice).where(or_(Notice.member_id.in_(member_ids), Notice.recipient.in_(recipients))),
         delete(Contact).where(Contact.member_id.in_(member_ids)),
         delete(HandedInPicture).where(HandedInPicture.member_id.in_(member_ids)),
     ):

@@ -220,3 +220,37 @@ def test_a_change_that_overtakes_its_own_telling_is_told(bot_database):
         assert not notices.begin(session, job)
         notices.said(session, job, "1", "2")
     assert state_of("submission_card") == "due"
+
+
+def test_words_that_come_too_late_or_for_somebody_forgotten_are_not_kept(discord, services, row_count):
+    """What was asked of the owner passes through the bot: whoever waits no longer leaves none of it behind."""
+    entry = rewards.RedemptionEntry(
+        **described(rewards.RedemptionEntry)
+        | {"redemption_id": DECIDED[0], "name": "Mug", "note": "planted words", "status": "rejected"}
+    )
+    _, member_id = known(discord, "Asha")
+
+    def asked() -> Envelope[Any]:
+        with database.transaction() as session:
+            (job,) = notices.due(session)
+            notices.ask(session, job, rewards.GetRedemption(redemption_id=DECIDED[0], member_id=member_id))
+        return services.asked("rewards.get_redemption.v1")
+
+    hear(redemption(member_id, "rejected"))
+    first = asked()
+    with database.transaction() as session:
+        session.execute(text("UPDATE notices SET asked_at = now() - interval '1 minute'"))
+        (job,) = notices.due(session)
+        notices.postpone(session, job, 0)
+    services.answer(first, entry)
+    second = asked()
+    services.answer(second, entry)
+    with database.transaction() as session:
+        (job,) = notices.due(session)
+        assert "planted words" in str(job.answer)
+        notices.forget(session, [member_id], [])
+        notices.ask(session, job, rewards.GetRedemption(redemption_id=DECIDED[0], member_id=member_id))
+    services.answer(services.asked("rewards.get_redemption.v1"), entry)
+    assert row_count("answers") == 3
+    assert row_count("answers", "body::text LIKE '%planted%'") == 0
+    assert row_count("notices") == 0
