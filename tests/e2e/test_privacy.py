@@ -46,6 +46,8 @@ def plant() -> dict[str, str]:
         "address of a delivery": f"planted street of Krellport {mark}",
         "note of an approval": f"planted note of the approval {mark}",
         "tracking of a parcel": f"planted-tracking-{mark}",
+        "role wished for": f"planted role {mark}",
+        "employer to avoid": f"planted employer {mark}",
     }
 
 
@@ -73,6 +75,7 @@ class Member:
         link(fleet, self.token, self.discord_id)
         self._earn()
         self._spend()
+        self._ask_for_a_review()
         self._be_moderated()
         fleet.discord.ask(self.discord_id, "pointshistory")
 
@@ -119,6 +122,22 @@ class Member:
         path = f"/api/redemptions/{made}/"
         request("POST", f"{path}approve/", 200, self.admin, json={"note": planted["note of an approval"]})
         request("POST", f"{path}ship/", 200, self.admin, json={"tracking_info": planted["tracking of a parcel"]})
+
+    def _ask_for_a_review(self) -> None:
+        asked = {
+            "target_industry": "Technology",
+            "target_role": self.planted["role wished for"],
+            "experience_level": "entry",
+            "preferred_times": "weekdays after 4",
+            "time_zone": "America/New_York",
+            "excluded_employers": [self.planted["employer to avoid"]],
+        }
+        self.request("POST", "/api/review-requests/", 201, json=asked)
+        # It earns, and what it earns is there before points are counted.
+        log = "/api/points-logs/?limit=100"
+        eventually(
+            lambda: "resume_review_request" in self.request("GET", log, 200).text, "the request for a review earned"
+        )
 
     def _be_moderated(self) -> None:
         for action, reason in (("warn", "reason of a warning"), ("suspend", "reason of a suspension")):
@@ -216,7 +235,10 @@ class Everywhere:
         return int(total)
 
     def outboxes_are_empty(self) -> bool:
-        counts = [self.ask(name, "SELECT count(*) FROM outbox")[0][0] for name in ("users", "points", "bot")]
+        counts = [
+            self.ask(name, "SELECT count(*) FROM outbox")[0][0]
+            for name in ("users", "points", "rewards", "reviews", "bot")
+        ]
         return not any(counts)
 
 
