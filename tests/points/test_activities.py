@@ -11,7 +11,7 @@ from services.points.models import ActivityType
 from tests.answers import refused
 from tests.points.test_awarding import switched_off
 
-# product.md section 4: code, points, category, approval, evidence, least words.
+# Code, points, category, approval, evidence, least words.
 SEEDED = {
     ("resume_upload", 20, "professional", False, "none", 0),
     ("resume_review_request", 20, "professional", False, "none", 0),
