@@ -54,6 +54,15 @@ def _on_stage(bench: Bench) -> None:
     bench._stage = None
 
 
+class Told(BaseException):
+    """Somebody told the run to end. Not a KeyboardInterrupt: Python ends by SIGINT after one that came while a text was
+    being executed (as dataclasses do), also when it was caught, and then the exit status would not be ours."""
+
+
+def _end(*_: object) -> None:
+    raise Told
+
+
 def run(bench: Bench) -> dict[str, Any]:
     """Measure everything that is wanted; returns what describes the run, whole or interrupted."""
     options = bench.options
@@ -61,12 +70,12 @@ def run(bench: Bench) -> dict[str, Any]:
     about["options"] = {name: value for name, value in vars(options).items() if not isinstance(value, Path)}
     about["interrupted"], began = False, time.monotonic()
     # Told to end, it ends like with Ctrl-C: servers stopped, data removed, and what was measured is shown.
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGTERM, _end)
     watch = machine.Watch({})
     try:
         with watch:
             _measure(bench)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Told):
         say("interrupted; servers are stopped and their data removed")
         about["interrupted"] = True
     finally:
