@@ -276,8 +276,11 @@ def drop(session: Session, job: Job, reason: str) -> None:
 
 
 def _forget_answer(session: Session, which: ColumnElement[bool]) -> None:
-    """The owner's words pass through: they go with the attempt, and those that come after it are not kept."""
-    asked = select(Notice.question_id).where(which, Notice.question_id.is_not(None))
+    """The owner's words pass through: they go with the attempt, and those that come after it are not kept.
+
+    The rows stay locked: a question that is being recorded at this moment is seen, and one after it finds the row changed.
+    """
+    asked = select(Notice.question_id).where(which).order_by(Notice.id).with_for_update()
     forgetting.refuse_answers(session, [each for each in session.scalars(asked) if each])
 
 

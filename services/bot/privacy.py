@@ -49,8 +49,8 @@ SECTIONS: tuple[Section, ...] = (
     ),
 )
 
-# Whose rows carry the Discord id.
-_BY_DISCORD_ID = (MessageDay, ReactionHour, PendingAnswer, ClosedDoor, SeenPerson)
+# Whose rows carry the Discord id, beside those who wait for an answer.
+_BY_DISCORD_ID = (MessageDay, ReactionHour, ClosedDoor, SeenPerson)
 
 
 def forget(session: Session, member_ids: list[UUID]) -> int:
@@ -73,8 +73,10 @@ def forget(session: Session, member_ids: list[UUID]) -> int:
         rows += session.execute(statement, execution_options=quietly).rowcount  # type: ignore[attr-defined]
     if not discord_ids:
         return rows
-    asked = select(PendingAnswer.message_id).where(PendingAnswer.discord_id.in_(discord_ids))
-    forgetting.refuse_answers(session, list(session.scalars(asked)))
+    asked = delete(PendingAnswer).where(PendingAnswer.discord_id.in_(discord_ids)).returning(PendingAnswer.message_id)
+    nobody_waits_for = list(session.scalars(asked, execution_options=quietly))
+    forgetting.refuse_answers(session, nobody_waits_for)
+    rows += len(nobody_waits_for)
     for table in _BY_DISCORD_ID:
         gone = delete(table).where(table.discord_id.in_(discord_ids)).execution_options(synchronize_session=False)
         rows += session.execute(gone).rowcount  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import threading
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -254,3 +255,41 @@ def test_words_that_come_too_late_or_for_somebody_forgotten_are_not_kept(discord
     assert row_count("answers") == 3
     assert row_count("answers", "body::text LIKE '%planted%'") == 0
     assert row_count("notices") == 0
+
+
+@pytest.mark.parametrize("meanwhile", ["change", "forget"])
+def test_words_that_are_being_asked_for_while_the_notice_changes_or_goes_are_not_kept(
+    bot_database, services, row_count, meanwhile
+):
+    """The question is recorded but not committed when the notice changes under it: its answer has nowhere to go."""
+    subject, member_id = new_id(), new_id()
+    data = {"redemption_id": str(subject), "requested_at": now().isoformat()}
+    with database.transaction() as session:
+        notices.add(session, subject, notices.STAFF, "redemption_card", data, member_id=member_id)
+
+    def change() -> None:
+        with database.transaction() as session:
+            if meanwhile == "forget":
+                notices.forget(session, [member_id], [])
+            else:
+                notices.change_card(session, subject, "redemption_card", member_id, {})
+
+    changing = threading.Thread(target=change)
+    with database.transaction() as session:
+        (job,) = notices.due(session)
+        notices.ask(session, job, rewards.GetRedemption(redemption_id=subject, staff_channel=True))
+        changing.start()
+        until(somebody_waits_for_a_lock)
+    changing.join(30)
+    entry = rewards.RedemptionEntry(**described(rewards.RedemptionEntry) | {"note": "planted words", "name": "Mug"})
+    services.answer(services.asked("rewards.get_redemption.v1"), entry)
+    assert row_count("answers") == 1
+    assert row_count("answers", "body::text LIKE '%planted%'") == 0
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with database.transaction() as session:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(session.execute(text(waiting)).scalar_one())
