@@ -17,7 +17,7 @@ def refused(answer: TestResponse, status: int, slug: str | None = None) -> dict[
     assert body["status"] == status
     assert body["title"]
     assert body["detail"]
-    assert body["instance"] == unquote(answer.request.path)
+    assert body["instance"].rstrip("/") == unquote(answer.request.path).rstrip("/")
     assert body["request_id"] == answer.headers["X-Request-ID"]
     return body
 

@@ -72,6 +72,12 @@ class TestAwarding:
             event = decode(bytes(session.execute(text("SELECT body FROM outbox")).scalar_one()))
         assert (event.type, event.correlation_id) == ("points.activity_logged.v1", "request-of-a-test")
 
+    def test_a_wrong_method_is_told_the_right_ones_with_or_without_the_slash(self, call):
+        for path in ("/api/points/balance/", "/api/points/balance"):
+            answer = call("POST", path, json={})
+            refused(answer, 405)
+            assert "GET" in answer.headers["Allow"], path
+
     @pytest.mark.parametrize("slash", ["", "/"])
     def test_a_trailing_slash_may_be_left_out(self, slash, award, member, get):
         ada = member("Ada")
