@@ -19,6 +19,7 @@ from fleet.messages import Reply, envelope_for, new_id, read_answer, to_json
 from services.points import activity_admin, members
 from services.points.app import create_app
 from services.points.subscriptions import subscriptions
+from tests.points.books import BOSS
 from tests.points.claims import MENTORED
 from tests.points.files import PNG
 from tests.signing import TestKey
@@ -182,5 +183,26 @@ def get(keys, client) -> Callable[..., Any]:
     def send(path: str, member_id: UUID | None = None, role: str = "student", **query: Any) -> Any:
         headers = keys.bearer(member_id or new_id(), role)
         return client.get(path, headers=headers, query_string=query)
+
+    return send
+
+
+@pytest.fixture
+def post_as_admin(keys, client) -> Callable[..., Any]:
+    """`post_as_admin(path, **body)`; `by` and `role` for somebody else, `key=` is the Idempotency-Key."""
+
+    def send(path: str, by: UUID = BOSS, role: str = "admin", key: str | None = None, **body: Any) -> Any:
+        headers = keys.bearer(by, role) | ({"Idempotency-Key": key} if key else {})
+        return client.application.test_client().post(path, headers=headers, json=body)
+
+    return send
+
+
+@pytest.fixture
+def get_as_admin(keys, client) -> Callable[..., Any]:
+    """`get_as_admin(path, **query)`; `by` and `role` for somebody else."""
+
+    def send(path: str, by: UUID = BOSS, role: str = "admin", **query: Any) -> Any:
+        return client.get(path, headers=keys.bearer(by, role), query_string=query)
 
     return send

@@ -1,8 +1,6 @@
 """Corrections by Discord and over HTTP."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,48 +16,11 @@ from services.points import corrections
 from services.points.subscriptions import subscriptions
 from tests.answers import pointers, refused
 from tests.points.books import (
-    BOSS,
-    SECOND,
     adjust,
     assert_books_balance,
     books,
     earn,
 )
-
-
-@pytest.fixture
-def post(keys, client) -> Callable[..., Any]:
-    """`post(path, by=member, **body)`; `key=` is the Idempotency-Key."""
-
-    def send(path: str, by: UUID = BOSS, role: str = "admin", key: str | None = None, **body: Any) -> Any:
-        headers = keys.bearer(by, role) | ({"Idempotency-Key": key} if key else {})
-        return client.application.test_client().post(path, headers=headers, json=body)
-
-    return send
-
-
-@pytest.fixture
-def get(keys, client) -> Callable[..., Any]:
-    def send(path: str, by: UUID = BOSS, role: str = "admin", **query: Any) -> Any:
-        return client.get(path, headers=keys.bearer(by, role), query_string=query)
-
-    return send
-
-
-def scores(member_id: UUID) -> dict[str, int]:
-    with transaction() as session:
-        rows = session.execute(text("SELECT board, points FROM scores WHERE member_id = :id"), {"id": member_id})
-        return {row.board: row.points for row in rows}
-
-
-def suspend(member_id: UUID) -> None:
-    with transaction() as session:
-        auth_state.keep(session, AuthStateChanged(member_id, 2, "student", "suspended"))
-
-
-def decide(adjustment_id: UUID, verb: str = "confirm", actor: UUID = SECOND) -> corrections.Adjusted:
-    with transaction() as session:
-        return getattr(corrections, verb)(session, adjustment_id, actor=actor)
 
 
 class TestByDiscord:
@@ -120,9 +81,9 @@ class TestByDiscord:
 
 
 class TestTheDoor:
-    def test_the_answer_is_a_receipt_and_a_repeated_key_changes_nothing(self, member, post, get):
+    def test_the_answer_is_a_receipt_and_a_repeated_key_changes_nothing(self, member, post_as_admin, get_as_admin):
         ada, key = member(), str(uuid4())
-        first = post("/api/points/adjust/", key=key, user_id=str(ada), points=30, reason="Counted twice")
+        first = post_as_admin("/api/points/adjust/", key=key, user_id=str(ada), points=30, reason="Counted twice")
         assert first.status_code == 201
         assert (
             first.json["adjustment"] | {"points": 30, "reason": "Counted twice", "status": "applied"}
@@ -131,7 +92,7 @@ class TestTheDoor:
         receipt = first.json["points_log"]
         assert (receipt["kind"], receipt["points"], receipt["details"]) == ("adjustment", 30, "Counted twice")
         assert first.json["balance"] == {"available": 30, "reserved": 0, "redeemed": 0, "lifetime": 30}
-        again = post("/api/points/adjust/", key=key, user_id=str(ada), points=30, reason="Counted twice")
+        again = post_as_admin("/api/points/adjust/", key=key, user_id=str(ada), points=30, reason="Counted twice")
         assert (again.status_code, again.json) == (201, first.json)
         assert books(ada) == (30, 0, 0, 30)
 
@@ -149,53 +110,53 @@ class TestTheDoor:
             ({"member_id": "x"}, "/member_id"),
         ],
     )
-    def test_wrong_fields_are_named(self, wrong, pointer, member, post):
+    def test_wrong_fields_are_named(self, wrong, pointer, member, post_as_admin):
         body = {"user_id": str(member()), "points": 5, "reason": "so"} | wrong
-        assert pointer in pointers(post("/api/points/adjust/", **body))
+        assert pointer in pointers(post_as_admin("/api/points/adjust/", **body))
 
-    def test_only_admins_correct(self, member, post, get):
+    def test_only_admins_correct(self, member, post_as_admin, get_as_admin):
         ada, other = member(), new_id()
         for role in ("student", "company", "university"):
             body = {"user_id": str(ada), "points": 5, "reason": "so"}
-            refused(post("/api/points/adjust/", by=other, role=role, **body), 403)
-            refused(post(f"/api/points/adjustments/{other}/confirm/", by=other, role=role), 403)
-            refused(post(f"/api/points/adjustments/{other}/refuse/", by=other, role=role), 403)
-            refused(post(f"/api/points-logs/{other}/reverse/", by=other, role=role, note="so"), 403)
-            refused(get("/api/points/adjustments/", by=other, role=role), 403)
+            refused(post_as_admin("/api/points/adjust/", by=other, role=role, **body), 403)
+            refused(post_as_admin(f"/api/points/adjustments/{other}/confirm/", by=other, role=role), 403)
+            refused(post_as_admin(f"/api/points/adjustments/{other}/refuse/", by=other, role=role), 403)
+            refused(post_as_admin(f"/api/points-logs/{other}/reverse/", by=other, role=role, note="so"), 403)
+            refused(get_as_admin("/api/points/adjustments/", by=other, role=role), 403)
         assert books(ada) == (0, 0, 0, 0)
 
-    def test_refusals_by_http(self, member, post):
+    def test_refusals_by_http(self, member, post_as_admin):
         ada, boss = member(), member("Boss", role="admin")
         body = {"points": -5, "reason": "so"}
-        answer = refused(post("/api/points/adjust/", user_id=str(ada), **body), 409, "insufficient-points")
+        answer = refused(post_as_admin("/api/points/adjust/", user_id=str(ada), **body), 409, "insufficient-points")
         assert answer["available"] == 0
-        refused(post("/api/points/adjust/", by=boss, user_id=str(boss), **body), 403)
-        refused(post("/api/points/adjust/", user_id=str(new_id()), **body), 404)
-        refused(post(f"/api/points/adjustments/{new_id()}/confirm/"), 404)
-        refused(post(f"/api/points/adjustments/{new_id()}/refuse/"), 404)
+        refused(post_as_admin("/api/points/adjust/", by=boss, user_id=str(boss), **body), 403)
+        refused(post_as_admin("/api/points/adjust/", user_id=str(new_id()), **body), 404)
+        refused(post_as_admin(f"/api/points/adjustments/{new_id()}/confirm/"), 404)
+        refused(post_as_admin(f"/api/points/adjustments/{new_id()}/refuse/"), 404)
 
-    def test_a_reversal_by_http(self, member, post):
+    def test_a_reversal_by_http(self, member, post_as_admin):
         ada = member()
         award = earn(ada, 20)
-        made = post(f"/api/points-logs/{award}/reverse/", note="Not theirs")
+        made = post_as_admin(f"/api/points-logs/{award}/reverse/", note="Not theirs")
         assert made.status_code == 201
         assert (made.json["points_log"]["kind"], made.json["points_log"]["points"]) == ("reversal", -20)
         assert made.json["points_log"]["details"] == "Not theirs"
         assert made.json["balance"]["lifetime"] == 0
-        again = refused(post(f"/api/points-logs/{award}/reverse/", note="Not theirs"), 409, "already-reversed")
+        again = refused(post_as_admin(f"/api/points-logs/{award}/reverse/", note="Not theirs"), 409, "already-reversed")
         assert again["reversed_by"] == made.json["points_log"]["id"]
-        assert pointers(post(f"/api/points-logs/{award}/reverse/")) == ["/note"]
-        assert pointers(post(f"/api/points-logs/{award}/reverse/", note=" \n")) == ["/note"]
-        refused(post(f"/api/points-logs/{new_id()}/reverse/", note="so"), 404)
+        assert pointers(post_as_admin(f"/api/points-logs/{award}/reverse/")) == ["/note"]
+        assert pointers(post_as_admin(f"/api/points-logs/{award}/reverse/", note=" \n")) == ["/note"]
+        refused(post_as_admin(f"/api/points-logs/{new_id()}/reverse/", note="so"), 404)
 
-    def test_the_list_is_paged_newest_first(self, member, get):
+    def test_the_list_is_paged_newest_first(self, member, get_as_admin):
         ada, bob = member(), member("Bob")
         for points in (1, 2, 3):
             adjust(ada, points)
         adjust(bob, 4)
-        first = get("/api/points/adjustments/", limit=2, user=str(ada)).json
-        rest = get("/api/points/adjustments/", limit=2, user=str(ada), cursor=first["next_cursor"]).json
+        first = get_as_admin("/api/points/adjustments/", limit=2, user=str(ada)).json
+        rest = get_as_admin("/api/points/adjustments/", limit=2, user=str(ada), cursor=first["next_cursor"]).json
         assert [each["points"] for each in first["items"] + rest["items"]] == [3, 2, 1]
         assert rest["next_cursor"] is None
-        assert pointers(get("/api/points/adjustments/", status="done")) == ["/status"]
-        assert pointers(get("/api/points/adjustments/", cursor="x")) == ["/cursor"]
+        assert pointers(get_as_admin("/api/points/adjustments/", status="done")) == ["/status"]
+        assert pointers(get_as_admin("/api/points/adjustments/", cursor="x")) == ["/cursor"]

@@ -1,9 +1,7 @@
 """Corrections: adjustments with their second admin, and reversals."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,7 +16,6 @@ from fleet.messages import new_id
 from fleet.problems import Forbidden, NotFound
 from services.points import corrections, ledger
 from tests.points.books import (
-    BOSS,
     NOON,
     SECOND,
     adjust,
@@ -31,25 +28,6 @@ from tests.points.books import (
     reverse,
     told,
 )
-
-
-@pytest.fixture
-def post(keys, client) -> Callable[..., Any]:
-    """`post(path, by=member, **body)`; `key=` is the Idempotency-Key."""
-
-    def send(path: str, by: UUID = BOSS, role: str = "admin", key: str | None = None, **body: Any) -> Any:
-        headers = keys.bearer(by, role) | ({"Idempotency-Key": key} if key else {})
-        return client.application.test_client().post(path, headers=headers, json=body)
-
-    return send
-
-
-@pytest.fixture
-def get(keys, client) -> Callable[..., Any]:
-    def send(path: str, by: UUID = BOSS, role: str = "admin", **query: Any) -> Any:
-        return client.get(path, headers=keys.bearer(by, role), query_string=query)
-
-    return send
 
 
 def scores(member_id: UUID) -> dict[str, int]:
@@ -140,14 +118,16 @@ class TestAdjustments:
 
 
 class TestTheSecondAdmin:
-    def test_a_large_adjustment_waits_and_moves_nothing(self, member, post):
+    def test_a_large_adjustment_waits_and_moves_nothing(self, member, post_as_admin):
         ada = member()
-        answer = post("/api/points/adjust/", user_id=str(ada), points=1001, reason="A great thing")
+        answer = post_as_admin("/api/points/adjust/", user_id=str(ada), points=1001, reason="A great thing")
         assert answer.status_code == 202
         assert answer.json["adjustment"]["status"] == "pending"
         assert (answer.json["points_log"], answer.json["balance"]) == (None, None)
         assert books(ada) == (0, 0, 0, 0)
-        done = post(f"/api/points/adjustments/{answer.json['adjustment']['id']}/confirm/", by=SECOND, note="Yes")
+        done = post_as_admin(
+            f"/api/points/adjustments/{answer.json['adjustment']['id']}/confirm/", by=SECOND, note="Yes"
+        )
         assert done.status_code == 200
         assert (
             done.json["adjustment"] | {"status": "applied", "decided_by": str(SECOND), "note": "Yes"}
@@ -199,7 +179,7 @@ class TestTheSecondAdmin:
         assert books(ada)[0] == (2000 if winner == "applied" else 0)
         assert row_count("transfers") == (1 if winner == "applied" else 0)
 
-    def test_it_expires_after_seven_days(self, member, get):
+    def test_it_expires_after_seven_days(self, member, get_as_admin):
         ada = member()
         waiting = adjust(ada, 2000).adjustment
         assert waiting.expires_at == waiting.requested_at + timedelta(days=7)
@@ -210,9 +190,9 @@ class TestTheSecondAdmin:
                 decide(waiting.id, verb)
             assert late.value.extras == {"adjustment_status": "expired"}
         assert books(ada) == (0, 0, 0, 0)
-        assert [each["status"] for each in get("/api/points/adjustments/").json["items"]] == ["expired"]
-        assert get("/api/points/adjustments/", status="pending").json["items"] == []
-        assert len(get("/api/points/adjustments/", status="expired").json["items"]) == 1
+        assert [each["status"] for each in get_as_admin("/api/points/adjustments/").json["items"]] == ["expired"]
+        assert get_as_admin("/api/points/adjustments/", status="pending").json["items"] == []
+        assert len(get_as_admin("/api/points/adjustments/", status="expired").json["items"]) == 1
 
     def test_what_is_gone_when_it_is_confirmed_is_not_taken(self, member):
         ada = member()
