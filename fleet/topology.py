@@ -44,6 +44,7 @@ HEARS: dict[str, tuple[str, ...]] = {
         "rewards.reward_redeemed.v1",
         "rewards.redemption_decided.v1",
         "rewards.redemption_fulfilled.v1",
+        "rewards.incentive_changed.v1",
         "reviews.session_completed.v1",
         "reviews.review_requested.v1",
     ),

@@ -6,7 +6,7 @@ as a transfer here. Where to begin: `ledger.py` (every movement), then
                         submissions, evidence
   what corrects, spends corrections, holds, merging
   who stands where      boards, ranks, leaderboard
-  what it all says      figures, dashboard, timeline, feed, programme, cohorts, analytics
+  what it all says      figures, dashboard, timeline, feed, programme, cohorts, analytics; shop_prices
   whether it is right   projections, verify, rebuild
   what is held, or not  privacy
 Publishes points.* events; hears users, rewards and reviews (`*_subscriptions.py`); executes the commands and answers the

@@ -71,7 +71,7 @@ class StreakOfDays(Schema):
 
 
 class NextUnlock(Schema):
-    """The nearest reward that is not affordable yet."""
+    """The cheapest reward in the shop that costs more than the member has available."""
 
     incentive_id = fields.UUID(required=True)
     points_required = fields.Integer(required=True)
@@ -79,7 +79,7 @@ class NextUnlock(Schema):
 
 
 class Dashboard(Schema):
-    """The member's figures. `next_unlock` is null until the catalogue of rewards is known here."""
+    """The member's figures. `next_unlock` is null when nothing in the shop costs more than they have."""
 
     period = fields.String(required=True)
     current_period = fields.Nested(Window, required=True)

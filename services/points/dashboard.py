@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from fleet.contracts.points import Streak
 from fleet.messages import now
-from services.points import analytics, figures, ranks
+from services.points import analytics, figures, ranks, shop_prices
 from services.points.activities import CATEGORIES
 from services.points.boards import ALL_TIME
 from services.points.calendar import programme_day
@@ -61,9 +61,18 @@ class Breakdown:
 
 
 @dataclass(frozen=True)
+class NextUnlock:
+    """A reward, what it costs, and how many points are missing."""
+
+    incentive_id: UUID
+    points_required: int
+    points_missing: int
+
+
+@dataclass(frozen=True)
 class Dashboard:
     """All of it. `rank` is that of `me` on the all-time leaderboard, null for who is not a student; `next_unlock` is the
-    nearest reward not yet affordable, null until points hears of the catalogue."""
+    cheapest reward in the shop that costs more than is available, null when there is none."""
 
     period: str
     current_period: Window
@@ -72,7 +81,7 @@ class Dashboard:
     breakdown: Breakdown
     streak: Streak
     rank: int | None
-    next_unlock: None = None
+    next_unlock: NextUnlock | None
 
 
 _who = select(figures.member_of().label("id")).cte("who").prefix_with("MATERIALIZED", dialect="postgresql")
@@ -81,7 +90,7 @@ _before = bindparam("before", type_=DateTime(timezone=True))
 # 2: the present window, 1: the previous one, 0: all that came before.
 _span: Any = case((Transfer.occurred_at >= _since, 2), (Transfer.occurred_at >= _before, 1), else_=0)
 _activity: Any = case((Transfer.occurred_at >= _since, Transfer.activity))
-# With each row, as it is one round trip: the days of the streak, and the points that the rank follows from.
+# With each row, as it is one round trip: the days of the streak, the points that the rank follows from, the next reward.
 _days: Any = select(func.array_agg(aggregate_order_by(ActiveDay.day, ActiveDay.day))).where(
     ActiveDay.member_id == select(_who.c.id).scalar_subquery()
 )
@@ -103,6 +112,7 @@ _SUMS = (
         func.min(ActivityType.category).label("category"),
         _days.scalar_subquery().label("days"),
         _score.scalar_subquery().label("score"),
+        shop_prices.next_of(select(_who.c.id).scalar_subquery()).label("next"),
     )
     .select_from(_who)
     .outerjoin(Ledger, Ledger.member_id == _who.c.id)
@@ -129,7 +139,12 @@ def read(session: Session, member_id: UUID, period: str) -> Dashboard:
         breakdown=_breakdown([row for row in rows if row.span == 2 and row.issues]),
         streak=analytics.measure_streak(days, programme_day(end)),
         rank=None if score is None else _rank(session, score),
+        next_unlock=_next_unlock(rows[0].next, current.total_points),
     )
+
+
+def _next_unlock(found: Any, available: int) -> NextUnlock | None:
+    return found and NextUnlock(UUID(found[0]), found[1], found[1] - available)
 
 
 def _rank(session: Session, score: int) -> int:

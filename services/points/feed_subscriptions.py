@@ -1,11 +1,11 @@
-"""What points hears for the activity feed: redemptions and review sessions."""
+"""What points hears of the shop and of review sessions: for the activity feed, and for the next reward in reach."""
 
 from sqlalchemy.orm import Session
 
 from fleet.contracts.reviews import SessionCompleted
-from fleet.contracts.rewards import RedemptionDecided, RedemptionFulfilled, RewardRedeemed
+from fleet.contracts.rewards import IncentiveChanged, RedemptionDecided, RedemptionFulfilled, RewardRedeemed
 from fleet.messages import Envelope
-from services.points import feed
+from services.points import feed, shop_prices
 from services.points.heard import subscriptions
 
 
@@ -31,3 +31,9 @@ def on_redemption_fulfilled(session: Session, event: Envelope[RedemptionFulfille
 def on_session_completed(session: Session, event: Envelope[SessionCompleted]) -> None:
     """A review session took place."""
     feed.note_session(session, event.data, event.sequence or 0)
+
+
+@subscriptions.handles(IncentiveChanged)
+def on_incentive_changed(session: Session, event: Envelope[IncentiveChanged]) -> None:
+    """A reward came into the shop, changed its price or was retired."""
+    shop_prices.note(session, event.data, event.sequence or 0)

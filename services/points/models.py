@@ -236,5 +236,20 @@ class ActiveDay(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
 
 
+class ShopPrice(Base):
+    """What a reward costs, as rewards tells it; `version` is the newest word heard. Stock and levels stay rewards' own."""
+
+    __tablename__ = "shop_prices"
+    __table_args__ = (
+        CheckConstraint("points_required > 0", name="points_required"),
+        Index("ix_shop_prices_points_required", "points_required", postgresql_where=text("is_active")),
+    )
+
+    incentive_id: Mapped[UUID] = mapped_column(primary_key=True)
+    points_required: Mapped[int]
+    is_active: Mapped[bool]
+    version: Mapped[int] = mapped_column(BigInteger)
+
+
 # Further tables of the same catalogue; whoever imports the models knows them all.
 from services.points import correction_models, feed_models, submission_models  # noqa: E402, F401

@@ -155,6 +155,28 @@ def test_an_admin_awards_by_rest_and_the_member_sees_it_in_discord(fleet: Fleet)
     assert [(row["activity"], row["points"], row["details"]) for row in log] == [("peer_mentor", 250, "six weeks")]
 
 
+def test_the_dashboard_names_the_next_reward_of_the_shop_as_it_was_installed_and_as_it_changes(fleet: Fleet):
+    member, admin = fleet.register(), fleet.token("admin")
+    own = member["tokens"]["access"]
+
+    def next_unlock() -> dict:
+        answer = fleet.request("GET", "/api/dashboard/stats/", own)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["next_unlock"]
+
+    cheapest = fleet.request("GET", "/api/incentives/", own, params={"limit": 1}).json()["items"][0]
+    found = eventually(next_unlock, "the catalogue has reached points")
+    price = cheapest["points_required"]
+    assert found == {"incentive_id": cheapest["id"], "points_required": price, "points_missing": price}
+    body = {"name": "A sticker", "description": "small", "points_required": 1, "category": "merchandise", "stock": 5}
+    made = fleet.request("POST", "/api/incentives/", admin, json=body)
+    assert made.status_code == 201, made.text
+    eventually(lambda: next_unlock()["incentive_id"] == made.json()["id"], "the new reward is the nearest")
+    retired = fleet.request("PATCH", f"/api/incentives/{made.json()['id']}/", admin, json={"is_active": False})
+    assert retired.status_code == 200, retired.text
+    eventually(lambda: next_unlock()["incentive_id"] == cheapest["id"], "and is not, once it is retired")
+
+
 def test_health_tells_the_state_of_each_part(fleet: Fleet):
     health = fleet.request("GET", "/health/").json()
     assert health["status"] == "ok"

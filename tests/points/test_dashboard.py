@@ -4,17 +4,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
+from fleet.contracts.rewards import IncentiveChanged
 from fleet.database import transaction
-from fleet.messages import new_id
-from services.points import admin_awards, analytics_schemas, dashboard, figures, leaderboard
+from fleet.messages import envelope_for, new_id
+from services.points import admin_awards, analytics_schemas, dashboard, figures, holds, leaderboard
 from services.points.figures import PERIODS, Trend
+from services.points.models import ShopPrice
+from services.points.subscriptions import subscriptions
 from tests.answers import pointers, refused
+from tests.points.books import earn
 from tests.points.histories import ZONES, Row, alias, at_time, histories, row, times_of, write
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -222,3 +228,66 @@ class TestOverHttp:
 
     def test_a_role_that_is_none_sees_nothing(self, get):
         refused(get(role="ghost"), 403, "forbidden")
+
+
+def told(price: int, version: int = 1, *, incentive_id: UUID | None = None, is_active: bool = True) -> UUID:
+    """Rewards tells what a reward costs."""
+    incentive_id = incentive_id or new_id()
+    change = "created" if version == 1 else "changed"
+    event = IncentiveChanged(incentive_id, change, price, "merchandise", is_active, NOON)  # type: ignore[arg-type]
+    envelope = envelope_for(event, source="rewards", subject=str(incentive_id), sequence=version)
+    with transaction() as session:
+        subscriptions.handlers[envelope.type](session, envelope)
+    return incentive_id
+
+
+def next_of(member_id: UUID) -> tuple[UUID, int, int] | None:
+    found = read(member_id).next_unlock
+    return found and (found.incentive_id, found.points_required, found.points_missing)
+
+
+class TestNextUnlock:
+    def test_it_is_the_cheapest_reward_that_costs_more_than_is_available(self):
+        member_id = new_id()
+        near, far = told(40), told(100)
+        assert next_of(member_id) == (near, 40, 40)
+        earn(member_id, 25)
+        assert next_of(member_id) == (near, 40, 15)
+        earn(member_id, 15)
+        assert next_of(member_id) == (far, 100, 60), "what can be afforded is not missing"
+        with transaction() as session:
+            holds.place(session, new_id(), member_id, 1, None)
+        assert next_of(member_id) == (near, 40, 1), "what is reserved is not available"
+        earn(member_id, 100)
+        assert next_of(member_id) is None
+
+    def test_a_retired_reward_is_no_aim_and_one_that_comes_back_is(self):
+        member_id, reward = new_id(), told(40)
+        told(40, 2, incentive_id=reward, is_active=False)
+        assert next_of(member_id) is None
+        told(30, 3, incentive_id=reward)
+        assert next_of(member_id) == (reward, 30, 30)
+
+    def test_an_older_word_that_comes_late_changes_nothing(self):
+        member_id, reward = new_id(), told(50, 3)
+        told(20, 2, incentive_id=reward)
+        told(50, 3, incentive_id=reward)
+        assert next_of(member_id) == (reward, 50, 50)
+
+    @settings(max_examples=60, deadline=None, derandomize=True)
+    @given(prices=st.lists(st.integers(1, 60), max_size=8), worth=st.integers(1, 60))
+    def test_it_is_what_a_look_through_the_whole_shop_finds(self, prices, worth):
+        with transaction() as session:
+            session.execute(delete(ShopPrice))
+        shop = [(price, told(price)) for price in prices]
+        member_id = new_id()
+        earn(member_id, worth)
+        aims = sorted((price, str(incentive_id)) for price, incentive_id in shop if price > worth)
+        found = next_of(member_id)
+        assert (found and (found[1], str(found[0]), found[2])) == ((*aims[0], aims[0][0] - worth) if aims else None)
+
+    def test_it_is_shown_over_http(self, call, member):
+        ada = member()
+        reward = told(40)
+        shown = call("GET", "/api/dashboard/stats/", ada).json["next_unlock"]
+        assert shown == {"incentive_id": str(reward), "points_required": 40, "points_missing": 40}
