@@ -41,8 +41,13 @@ class Discord:
         assert answer.status_code == 201, answer.text
         return answer.json()
 
+    def get(self, path: str) -> dict[str, Any]:
+        answer = requests.get(f"{self.url}/local/{path}", timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     def state(self) -> dict[str, Any]:
-        return requests.get(f"{self.url}/local/state", timeout=10).json()
+        return self.get("state")
 
     def join(self, name: str | None = None, **words: Any) -> str:
         return self.call("users", name=name or f"Member {uuid4().hex[:8]}", **words)["id"]
