@@ -7,6 +7,8 @@ bind = os.environ.get("BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_WORKERS", "1"))
 threads = int(os.environ.get("WEB_THREADS", "16"))
 worker_class = "gthread"
+# As long as the gateway lets it be: what is longer is the gateway's to refuse, as a problem.
+limit_request_line = 8190
 timeout = 30
 graceful_timeout = 20
 # Longer than nginx keeps an idle upstream connection, or it would send a request into one that is just closing.

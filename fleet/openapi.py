@@ -28,6 +28,7 @@ _REASONS = {
     404: "not found",
     409: "conflicts with the present state",
     413: "the body is too large",
+    414: "the address with its parameters is too long",
     415: "the body is not of the kind that is wanted",
     422: "a field or parameter is not valid",
     429: "too many requests; see Retry-After",
@@ -167,7 +168,7 @@ def _usual_refusals(rule: Any, declared: Operation) -> list[int]:
     if declared.idempotent:
         found += [400, 422]
     if declared.query:
-        found.append(422)
+        found += [414, 422]
     if rule.arguments:
         found.append(404)
     return sorted(set(found))

@@ -44,7 +44,7 @@ def require_signature() -> None:
 
 
 @forms_api.post("/api/form-submission/")
-@operation(who=ANYONE, body=form_schemas.StudentForm, answers={200: form_schemas.Applied})
+@operation(who=ANYONE, body=form_schemas.StudentForm, answers={200: form_schemas.Applied, 401: None})
 def student_form(body: dict[str, Any]) -> Answer:
     """A student's request from a form. The same `response_id` again changes nothing."""
     with transaction() as session:
@@ -58,7 +58,7 @@ def student_form(body: dict[str, Any]) -> Answer:
 
 
 @forms_api.post("/api/forms/professional-availability/")
-@operation(who=ANYONE, body=form_schemas.ProfessionalForm, answers={200: form_schemas.Applied})
+@operation(who=ANYONE, body=form_schemas.ProfessionalForm, answers={200: form_schemas.Applied, 401: None})
 def professional_form(body: dict[str, Any]) -> Answer:
     """A professional with their availability from a form. The same `response_id` again changes nothing."""
     data = body["parsed_data"] | {"email": body["parsed_data"].get("email") or body["respondent_email"]}

@@ -130,7 +130,7 @@ class Professional(Schema):
     max_reviews_per_week = Whole()
     is_active = Flag()
     email = Text()
-    paused_at = Instant()
+    paused_at = Instant(allow_none=True)
     created_at = Instant()
 
 

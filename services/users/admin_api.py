@@ -109,7 +109,7 @@ def list_audit(user_id: UUID, query: dict[str, Any]) -> Answer:
 
 
 @admin_api.get("/api/user-status/")
-@operation(who=MEMBER, query=schemas.StatusQuery, answers={200: schemas.UserStatus})
+@operation(who=MEMBER, query=schemas.StatusQuery, answers={200: schemas.UserStatus, 404: None})
 def get_status(query: dict[str, Any]) -> Answer:
     """Warnings, suspension and last activity: one's own, or, for admins, of the member they name."""
     whose = query["user"] or caller().member_id

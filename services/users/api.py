@@ -82,7 +82,7 @@ def logout(body: dict[str, Any]) -> Answer:
 def get_profile() -> Answer:
     """The signed-in member."""
     with transaction() as session:
-        return schemas.dump(accounts.get(session, caller().member_id))
+        return schemas.dump(accounts.own(session, caller().member_id))
 
 
 @api.route("/api/users/profile/", methods=["PUT", "PATCH"])

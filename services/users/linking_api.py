@@ -24,7 +24,7 @@ def _session_id() -> UUID:
 
 
 def _status(session: Session) -> Answer:
-    member = accounts.get(session, caller().member_id)
+    member = accounts.own(session, caller().member_id)
     return linking_schemas.status(member, link_codes.waiting(session, member.id), caller().session_id)
 
 
@@ -67,7 +67,7 @@ def unlink(body: dict[str, Any]) -> Answer:
     """Unlink the Discord account. What was earned stays here; the Discord account begins anew with nothing."""
     key = str(caller().member_id)
     with transaction() as session:
-        stored = accounts.get(session, caller().member_id).password_hash
+        stored = accounts.own(session, caller().member_id).password_hash
         limits.check_failures(session, key)
     # Outside of the transaction: a hash takes 20 ms, and a connection would wait for it.
     right = passwords.matches(stored, body["password"])

@@ -43,4 +43,4 @@ def complete_onboarding() -> Answer:
 def get_discord_verification() -> Answer:
     """Whether a Discord account is linked, and which."""
     with transaction() as session:
-        return dict(schemas.DiscordState().dump(accounts.get(session, caller().member_id)))
+        return dict(schemas.DiscordState().dump(accounts.own(session, caller().member_id)))

@@ -39,7 +39,7 @@ def change_password(body: dict[str, Any]) -> Answer:
     """Change one's own password. All sign-ins end, this one too."""
     key = str(caller().member_id)
     with transaction() as session:
-        member = accounts.get(session, caller().member_id)
+        member = accounts.own(session, caller().member_id)
         limits.check_failures(session, key)
     right = passwords.matches(member.password_hash, body["current_password"])
     with transaction() as session:

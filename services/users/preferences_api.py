@@ -18,7 +18,7 @@ preferences_api = Blueprint("preferences_api", __name__)
 def get_preferences() -> Answer:
     """All preferences; what was never chosen has its default."""
     with transaction() as session:
-        return dict(preferences.complete(accounts.get(session, caller().member_id).preferences))
+        return dict(preferences.complete(accounts.own(session, caller().member_id).preferences))
 
 
 @preferences_api.route("/api/user-preferences/", methods=["PUT", "PATCH"])

@@ -57,7 +57,7 @@ def erase_profile(body: dict[str, Any]) -> Answer:
     """
     key = str(caller().member_id)
     with transaction() as session:
-        stored = accounts.get(session, caller().member_id).password_hash
+        stored = accounts.own(session, caller().member_id).password_hash
         if stored is None:
             raise erasures.NoPassword("Choose one with POST /api/users/reset_password/, or ask an administrator.")
         limits.check_failures(session, key)

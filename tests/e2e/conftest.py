@@ -100,7 +100,9 @@ class Fleet:
         """An access token of the first accounts: `admin` or `student`."""
         credentials = json.loads((self.run / "accounts.json").read_text())[account]
         body = {name: credentials[name] for name in ("username", "password")}
-        return self.request("POST", "/api/users/login/", json=body).json()["tokens"]["access"]
+        answer = self.request("POST", "/api/users/login/", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["tokens"]["access"]
 
     def register(self, **words: Any) -> dict[str, Any]:
         name = f"m{uuid4().hex[:12]}"

@@ -2,11 +2,13 @@
 document does not describe.
 
 schemathesis makes requests out of the merged document, right ones and wrong ones, for every operation, as an admin and as a
-student. EXAMPLES= for another number of each (4); SEED= repeats a run.
+student. EXAMPLES= for another number of each (3); SEED= repeats a run.
 """
 
 import json
 import os
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from functools import cache
 from typing import Any
 
@@ -18,7 +20,7 @@ from gateway import documents
 from tests.conftest import ROOT, SEED
 from tests.e2e.conftest import Fleet
 
-EXAMPLES = int(os.environ.get("EXAMPLES") or 4)
+EXAMPLES = int(os.environ.get("EXAMPLES") or 3)
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -46,20 +48,37 @@ def schema() -> Any:
     return schemathesis.openapi.from_dict(document(), config=config)
 
 
+def no_server_error(_context: Any, answer: Any, _case: Any) -> None:
+    """503 is the word for what is not installed or not to be had now, and in the document; no other 5xx is."""
+    assert answer.status_code < 500 or answer.status_code == 503, f"{answer.status_code}: {answer.text}"
+
+
 def checks() -> list[Any]:
-    from schemathesis.checks import not_a_server_error
+    """What must be true of each answer."""
     from schemathesis.specs.openapi import checks as conformance
 
     kinds = ("status_code", "content_type", "response_headers", "response_schema")
-    return [not_a_server_error, *(getattr(conformance, f"{kind}_conformance") for kind in kinds)]
+    return [no_server_error, *(getattr(conformance, f"{kind}_conformance") for kind in kinds)]
+
+
+@pytest.fixture(scope="module")
+def admin(fleet: Fleet) -> Callable[[], str]:
+    """Gives a token of the admin; another one when something ended its session."""
+    tokens = [fleet.token("admin")]
+
+    def token() -> str:
+        if fleet.request("GET", "/api/users/profile/", tokens[-1]).status_code == 401:
+            tokens.append(fleet.token("admin"))
+        return tokens[-1]
+
+    return token
 
 
 @pytest.fixture(params=["admin", "student"])
-def token(request: pytest.FixtureRequest, fleet: Fleet) -> str:
-    """A session of its own for each operation: some end it."""
-    if request.param == "admin":
-        return fleet.token("admin")
-    return fleet.register()["tokens"]["access"]
+def token(request: pytest.FixtureRequest, fleet: Fleet, admin: Callable[[], str]) -> str:
+    """A token of the admin, or of a student of its own for each operation: some end what they are called with."""
+    student = request.param == "student"
+    return fleet.register()["tokens"]["access"] if student else admin()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -82,4 +101,6 @@ def test_no_answer_is_outside_of_the_document(fleet: Fleet, token: str, operatio
         def send(case: Any) -> None:
             case.call_and_validate(base_url=fleet.url, headers=headers, checks=checked, timeout=30)
 
-        send()
+        # Some operations have nothing that could be wrong.
+        with suppress(hypothesis.errors.Unsatisfiable) if mode is GenerationMode.NEGATIVE else nullcontext():
+            send()
