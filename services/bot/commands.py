@@ -14,12 +14,13 @@ from typing import Literal
 from services.bot.refusals import Usage
 
 # `link` and `file` are what a person hands in: an address, an attachment.
-Kind = Literal["text", "member", "choice", "link", "file", "channel", "role"]
+# A `reward` is named by words of its name; where Discord offers suggestions, by the id that they stand for.
+Kind = Literal["text", "member", "choice", "link", "file", "channel", "role", "reward"]
 Run = Callable[..., Awaitable[None]]
 
 # The subjects of the help, in its order.
 GROUPS = (
-    *("Your points", "Leaderboard", "Hand something in"),
+    *("Your points", "Leaderboard", "Hand something in", "Rewards"),
     *("Your account", "Finding your way", "For staff"),
 )
 

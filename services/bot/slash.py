@@ -6,7 +6,7 @@ from typing import Any
 
 import nextcord
 
-from services.bot import people
+from services.bot import people, suggesting
 from services.bot.calls import SlashCall, attachment_of, person_of
 from services.bot.commands import Command, Option
 from services.bot.off_loop import transact
@@ -19,6 +19,7 @@ _ANNOTATIONS: dict[str, Any] = {
     "text": str,
     "choice": str,
     "link": str,
+    "reward": str,
     "member": nextcord.Member,
     "file": nextcord.Attachment,
     "channel": nextcord.TextChannel,
@@ -38,6 +39,9 @@ def slash_command(command: Command, start: Start) -> nextcord.SlashApplicationCo
         [interaction, *(_parameter(option) for option in command.options)]
     )
     made = nextcord.SlashApplicationCommand(name=command.name, description=command.description, callback=callback)
+    for option in command.options:
+        if option.kind in suggesting.SUGGESTED:
+            made.on_autocomplete(option.name)(suggesting.suggests(option.kind))
     made.from_callback(callback)
     return made
 
@@ -49,6 +53,7 @@ def _parameter(option: Option) -> inspect.Parameter:
         required=option.required,
         default=None,
         choices=list(option.choices) or None,
+        autocomplete=option.kind in suggesting.SUGGESTED,
     )
     return inspect.Parameter(
         option.name,

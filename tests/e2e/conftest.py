@@ -78,6 +78,31 @@ class Discord:
             time.sleep(0.02)
         raise AssertionError("no answer within 10 s")
 
+    def suggested(self, user: str, name: str, option: str, typed: str) -> list[dict[str, Any]]:
+        """What the bot suggests while `typed` stands in an option."""
+        body = {"user": user, "name": name, "option": option, "options": {option: typed}}
+        answer = requests.post(f"{self.url}/local/autocomplete", json=body, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["choices"]
+
+    def button(self, message: dict[str, Any], label: str) -> str:
+        """The id of the button whose label begins so."""
+        buttons = [button for row in message["components"] for button in row["components"]]
+        return next(button["custom_id"] for button in buttons if button["label"].startswith(label))
+
+    def press(self, user: str, message: dict[str, Any], label: str) -> dict[str, Any]:
+        """Press a button of a message; the answer, which may take the message's place."""
+        before = {"components": message["components"], "embeds": message["embeds"]}
+        made = self.call("clicks", user=user, message=message["id"], custom_id=self.button(message, label))["id"]
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            for item in self.seen(user, user, 0):
+                changed = item["id"] == message["id"] and {name: item[name] for name in before} != before
+                if changed or (item["interaction"] == made and (item["embeds"] or item["content"])):
+                    return item
+            time.sleep(0.02)
+        raise AssertionError("no answer within 10 s")
+
     def ask_typed(self, user: str, text: str, channel: str = "general") -> list[dict[str, Any]]:
         """Type a ! command and return what the bot says to it."""
         message = self.say(user, text, channel=channel)

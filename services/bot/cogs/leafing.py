@@ -7,11 +7,14 @@ import nextcord
 from nextcord.ext import commands
 
 from fleet.contracts.points import GetHistory, GetLeaderboard, GetSubmissions
+from fleet.contracts.rewards import GetCatalogue, GetRedemptions
 from services.bot import answers
 from services.bot.calls import ClickCall, apologise, fresh_listing
 from services.bot.client import PropelClient
+from services.bot.cogs.shop import MILESTONES_PAGE, SHOP_PAGE
 from services.bot.off_loop import transact
 from services.bot.presenters import PERIODS
+from services.bot.shop_presenters import CATEGORIES
 
 PREFIX = "page:"
 
@@ -25,6 +28,13 @@ def question_of(kind: str, argument: str, member_id: UUID, cursor: str | None) -
         return GetHistory(member_id=member_id, cursor=cursor)
     if kind == "submissions":
         return GetSubmissions(member_id=member_id, cursor=cursor)
+    if kind == "shop":
+        category: Any = argument if argument in CATEGORIES else None
+        return GetCatalogue(member_id=member_id, category=category, limit=SHOP_PAGE, cursor=cursor)
+    if kind == "milestones":
+        return GetCatalogue(member_id=member_id, limit=MILESTONES_PAGE, cursor=cursor)
+    if kind == "redemptions":
+        return GetRedemptions(member_id=member_id, cursor=cursor)
     raise LookupError(kind)
 
 
@@ -59,4 +69,10 @@ class Leafing(commands.Cog):
         if cursor is None and page > 1:
             # A list from so long ago that its pages are forgotten: begin anew.
             listing, page = fresh_listing(), 1
-        await call.ask(lambda _session, me: question_of(kind, argument, me, cursor), kind, listing=listing, page=page)
+        await call.ask(
+            lambda _session, me: question_of(kind, argument, me, cursor),
+            kind,
+            listing=listing,
+            page=page,
+            category=argument,
+        )
