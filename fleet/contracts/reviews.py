@@ -8,8 +8,24 @@ from uuid import UUID
 from fleet.contracts import command, event, question
 from fleet.contracts.points_submissions import Attachment
 from fleet.contracts.privacy import Erased, EraseRequest, ExportPart, ExportRequest
+from fleet.contracts.reviews_staff import (  # noqa: F401 this module names all of reviews
+    AddProfessional,
+    GetProfessionals,
+    GetReviewQueue,
+    GetReviewStatistics,
+    GetReviewSuggestions,
+    MatchReview,
+    ProfessionalEntry,
+    Professionals,
+    QueuedReview,
+    ReviewQueue,
+    ReviewStatistics,
+    ReviewSuggestions,
+    ScheduleSession,
+    SuggestedSlot,
+)
+from fleet.contracts.reviews_states import RequestStatus, ReviewState  # noqa: F401
 
-RequestStatus = Literal["pending", "matched", "scheduled", "completed", "cancelled"]
 SessionStatus = Literal["scheduled", "completed", "cancelled", "no_show"]
 Priority = Literal["low", "normal", "high"]
 
@@ -172,25 +188,6 @@ class ParseAvailability:
     time_zone: str
     duration_minutes: int = 30
     locale: str | None = None
-
-
-@dataclass(frozen=True)
-class ReviewState:
-    """A request as it stands, with its session when there is one. No contact data."""
-
-    review_request_id: UUID
-    status: RequestStatus
-    target_industry: str
-    target_role: str
-    readback: str
-    submitted_at: datetime
-    unparsed: list[str] = field(default_factory=list)
-    professional_name: str | None = None
-    session_id: UUID | None = None
-    scheduled_time: datetime | None = None
-    duration_minutes: int | None = None
-    meeting_link: str | None = None
-    resume: Literal["none", "fetching", "kept", "failed"] = "none"
 
 
 @command("reviews.request_review.v1", senders=("bot",), answer=ReviewState)

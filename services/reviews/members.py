@@ -9,7 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from fleet import auth_state
 from fleet.contracts.users import ContactChanged, UserUpdated
+from fleet.problems import Forbidden
 from services.reviews.models import Alias, Member
 
 
@@ -40,8 +42,8 @@ def find(session: Session, member_id: UUID) -> Member:
 
 
 def apply_update(session: Session, updated: UserUpdated, version: int) -> None:
-    """Take over a name, unless a newer one is known."""
-    values = {"display_name": updated.display_name, "name_version": version}
+    """Take over name and role, unless newer ones are known."""
+    values = {"display_name": updated.display_name, "role": updated.role, "name_version": version}
     statement = insert(Member).values(id=updated.member_id, **values)
     newer = Member.name_version < version
     session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values, where=newer))
@@ -58,3 +60,16 @@ def apply_contact(session: Session, changed: ContactChanged, version: int) -> No
     statement = insert(Member).values(id=changed.member_id, **values)
     newer = Member.contact_version < version
     session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values, where=newer))
+
+
+def require_admin(session: Session, actor_id: UUID) -> UUID:
+    """The acting member of a message, after merges; Forbidden unless they have the role admin and are not suspended.
+
+    By users' word alone, the newest that came: roles of a Discord server count for nothing here.
+    """
+    actor = resolve(session, actor_id)
+    role = session.scalar(select(Member.role).where(Member.id == actor))
+    newest = session.scalar(select(auth_state.auth_state.c.role).where(auth_state.auth_state.c.member_id == actor))
+    if role != "admin" or newest not in (None, "admin") or auth_state.is_suspended(session, actor):
+        raise Forbidden("This is for admins. Link your Discord account to an account with role admin.")
+    return actor

@@ -31,12 +31,13 @@ class Base(DeclarativeBase):
 
 
 class Member(Base):
-    """What reviews knows of a member: name and address, as users tells. Each part keeps the version it came with."""
+    """What reviews knows of a member: name, role and address, as users tells. Each part keeps the version it came with."""
 
     __tablename__ = "members"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     display_name: Mapped[str | None]
+    role: Mapped[str] = mapped_column(server_default="student")
     name_version: Mapped[int] = mapped_column(BigInteger, server_default="0")
     email: Mapped[str | None]
     time_zone: Mapped[str | None]

@@ -111,3 +111,11 @@ def statistics(session: Session) -> dict[str, Any]:
         "paused_professionals": session.scalar(paused) or 0,
         "oldest_pending_at": oldest,
     }
+
+
+def recent(session: Session) -> tuple[int, int]:
+    """Requests made, and reviews completed, in the last seven days."""
+    week = now() - timedelta(days=7)
+    made = session.scalar(select(func.count()).where(ReviewRequest.submitted_at >= week))
+    done = session.scalar(select(func.count()).where(ReviewRequest.completed_at >= week))
+    return made or 0, done or 0

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from fleet import paging
 from fleet.contracts.codec import instant
 from fleet.messages import new_id, now
-from fleet.problems import NotFound, Problem
+from fleet.problems import NotFound, Problem, invalid
 from services.reviews.models import Professional
 
 
@@ -88,6 +88,22 @@ def require_active(row: Professional) -> None:
     """Raise NotActive for one who was taken out or is paused."""
     if not row.is_active or row.paused_at is not None:
         raise NotActive(f"{row.name} takes no reviews at present.")
+
+
+def named(session: Session, words: str) -> Professional:
+    """The active professional in whose name these words stand, whatever their case. Raises NotFound, InvalidFields for
+    words that fit several."""
+    wanted = Professional.name.icontains(words.strip(), autoescape=True)
+    found = list(
+        session.scalars(select(Professional).where(wanted, Professional.is_active).order_by(Professional.name))
+    )
+    if not found:
+        raise NotFound("No active professional has such a name.")
+    exact = [row for row in found if row.name.casefold() == words.strip().casefold()]
+    if len(found) > 1 and len(exact) != 1:
+        names = ", ".join(row.name for row in found[:5])
+        raise invalid("/professional_name", f"fits several: {names}. Write more of the name.")
+    return exact[0] if len(exact) == 1 else found[0]
 
 
 def listing(

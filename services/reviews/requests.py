@@ -8,7 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, literal, select, tuple_
+from sqlalchemy import delete, func, literal, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -244,6 +244,28 @@ def listing(
         statement = statement.where(place < tuple_(literal(key[0]), literal(key[1])))
     ordered = statement.order_by(ReviewRequest.submitted_at.desc(), ReviewRequest.id.desc()).limit(limit + 1)
     return paging.page(list(session.scalars(ordered)), limit, lambda row: (row.submitted_at.isoformat(), row.id))
+
+
+def open_of(session: Session, student_id: UUID) -> ReviewRequest:
+    """The open request of a student; NotFound when there is none."""
+    row = newest(session, student_id)
+    if row is None or row.status not in ("pending", "matched", "scheduled"):
+        raise NotFound("This member has no open review request.")
+    return row
+
+
+def waiting(session: Session, limit: int, cursor: str | None) -> tuple[list[ReviewRequest], int, str | None]:
+    """A page of requests without a session, longest waiting first, how many there are, and the cursor of the next."""
+    without = ReviewRequest.status.in_(("pending", "matched"))
+    statement = select(ReviewRequest).where(without)
+    if key := paging.decode_cursor(cursor, instant, UUID):
+        place = tuple_(ReviewRequest.submitted_at, ReviewRequest.id)
+        statement = statement.where(place > tuple_(literal(key[0]), literal(key[1])))
+    ordered = statement.order_by(ReviewRequest.submitted_at, ReviewRequest.id).limit(limit + 1)
+    rows, following = paging.page(
+        list(session.scalars(ordered)), limit, lambda row: (row.submitted_at.isoformat(), row.id)
+    )
+    return rows, session.scalar(select(func.count()).where(without)) or 0, following
 
 
 def require_open(row: ReviewRequest, *states: str) -> None:

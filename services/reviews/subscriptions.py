@@ -17,7 +17,6 @@ from fleet.contracts.users import (
 )
 from fleet.messages import Envelope
 from fleet.problems import NotFound
-from fleet.subscriptions import Subscriptions
 from services.reviews import (
     chores,
     google_calendar,
@@ -29,12 +28,13 @@ from services.reviews import (
     requests,
     resumes,
     sessions,
+    staff_subscriptions,  # noqa: F401 adds its handlers
     states,
 )
+from services.reviews.heard import subscriptions
 from services.reviews.requests import Wish
 from services.reviews.turns import Actor
 
-subscriptions = Subscriptions("reviews")
 subscriptions.handles(AuthStateChanged)(auth_state.remember)
 
 
@@ -49,7 +49,7 @@ PARTS = (chores.Chores, _sender, google_calendar.Calendar, google_forms.Forms)
 
 @subscriptions.handles(UserUpdated)
 def on_user_updated(session: Session, event: Envelope[UserUpdated]) -> None:
-    """A member's name changed."""
+    """A member's name or role changed."""
     members.apply_update(session, event.data, event.sequence or 0)
 
 
