@@ -86,6 +86,12 @@ HEARS: dict[str, tuple[str, ...]] = {
         "rewards.reward_redeemed.v1",
         "rewards.redemption_decided.v1",
         "rewards.redemption_fulfilled.v1",
+        "reviews.review_matched.v1",
+        "reviews.session_scheduled.v1",
+        "reviews.session_rescheduled.v1",
+        "reviews.session_cancelled.v1",
+        "reviews.session_no_show.v1",
+        "reviews.session_reminder_due.v1",
     ),
     "integrations": ("users.auth_state_changed.v1",),
 }

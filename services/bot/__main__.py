@@ -20,7 +20,7 @@ import nextcord
 from fleet import logs, metrics
 from fleet.database import engine, is_outage
 from fleet.settings import DatabaseSettings, LogSettings, MetricsSettings, ProgramSettings, read, require
-from services.bot import activity_values, answers, cogs, earning, notices, submitting
+from services.bot import activity_values, answers, cogs, earning, notices, review_drafts, submitting
 from services.bot.client import PropelClient
 from services.bot.gathering import Gathering
 from services.bot.off_loop import transact
@@ -66,6 +66,7 @@ async def _sweep(gathering: Gathering) -> None:
             await transact(earning.forget_old)
             await transact(answers.forget_old)
             await transact(notices.forget_old)
+            await transact(review_drafts.forget_old)
             gathering.forget_old()
         except Exception as error:
             if not is_outage(error):

@@ -10,17 +10,18 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
+from zoneinfo import available_timezones
 
 from services.bot.refusals import Usage
 
 # `link` and `file` are what a person hands in: an address, an attachment.
 # A `reward` is named by words of its name; where Discord offers suggestions, by the id that they stand for.
-Kind = Literal["text", "member", "choice", "link", "file", "channel", "role", "reward"]
+Kind = Literal["text", "member", "choice", "link", "file", "channel", "role", "reward", "timezone"]
 Run = Callable[..., Awaitable[None]]
 
 # The subjects of the help, in its order.
 GROUPS = (
-    *("Your points", "Leaderboard", "Hand something in", "Rewards"),
+    *("Your points", "Leaderboard", "Hand something in", "Rewards", "Resume review"),
     *("Your account", "Finding your way", "For staff"),
 )
 
@@ -85,7 +86,8 @@ _MENTION = re.compile(r"<@!?(\d{1,20})>")
 
 
 def typed_options(found: Command, rest: str) -> dict[str, str]:
-    """The words after a `!name` by option; the last option takes what is left, files come with the message. Raises Usage."""
+    """The words after a `!name` by option; the last option takes what is left, files come with the message. Several words
+    for one of the others stand in quotation marks; a time zone may stand anywhere. Raises Usage."""
     given: dict[str, str] = {}
     options = [option for option in found.options if option.kind != "file"]
     for option in [option for option in options if option.kind == "link"]:
@@ -95,9 +97,16 @@ def typed_options(found: Command, rest: str) -> dict[str, str]:
             given[option.name] = address
         elif option.required:
             raise _missing(found, option)
+    for option in [option for option in options if option.kind == "timezone"]:
+        options.remove(option)
+        zone, rest = _zone(rest)
+        if zone:
+            given[option.name] = zone
+        elif option.required:
+            raise _missing(found, option)
     for index, option in enumerate(options):
         last = index == len(options) - 1
-        word, _, remaining = (rest.strip(), "", "") if last else rest.strip().partition(" ")
+        word, remaining = (rest.strip(), "") if last else _first(rest.strip())
         if not word:
             if option.required:
                 raise _missing(found, option)
@@ -105,6 +114,27 @@ def typed_options(found: Command, rest: str) -> dict[str, str]:
         given[option.name] = _chosen(found, option, word) if option.kind == "choice" else word
         rest = remaining
     return given
+
+
+_QUOTED = re.compile(r'["“”]([^"“”]+)["“”](.*)', re.DOTALL)
+
+
+def _first(words: str) -> tuple[str, str]:
+    """The first word, or all that stands in quotation marks, and the rest."""
+    if quoted := _QUOTED.fullmatch(words):
+        return quoted.group(1).strip(), quoted.group(2)
+    word, _, rest = words.partition(" ")
+    return word, rest
+
+
+def _zone(rest: str) -> tuple[str | None, str]:
+    """The name of a time zone (Area/City, or UTC) among the words, and the words without it."""
+    words = rest.split()
+    known = {name.casefold(): name for name in available_timezones() if "/" in name or name == "UTC"}
+    for index, word in enumerate(words):
+        if zone := known.get(word.casefold()):
+            return zone, " ".join(words[:index] + words[index + 1 :])
+    return None, rest
 
 
 def _missing(found: Command, option: Option) -> Usage:

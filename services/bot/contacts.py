@@ -71,6 +71,11 @@ def reach(session: Session, member_ids: Collection[UUID]) -> dict[UUID, Reach]:
     return found
 
 
+def zone_of(session: Session, member_id: UUID) -> str | None:
+    """The time zone a member prefers; None while users has not told."""
+    return session.scalar(select(Contact.time_zone).where(Contact.member_id == member_id))
+
+
 def in_guild(session: Session, discord_id: str) -> bool:
     """True while the person is in a server that the bot is in."""
     return bool(session.scalar(select(SeenPerson.in_guild).where(SeenPerson.discord_id == discord_id)))

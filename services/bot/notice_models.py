@@ -124,6 +124,21 @@ class HandedInPicture(Base):
     created_at: Mapped[datetime] = mapped_column(_INSTANT, server_default=func.now())
 
 
+class ReviewDraft(Base):
+    """What somebody wants of a review, while they are asked whether their times were read right. Forgotten after a day."""
+
+    __tablename__ = "review_drafts"
+    __table_args__ = (
+        Index("ix_review_drafts_created_at", "created_at"),
+        Index("ix_review_drafts_discord_id", "discord_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    discord_id: Mapped[str] = mapped_column(Text)
+    wish: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(_INSTANT, server_default=func.now())
+
+
 class KnownActivity(Base):
     """A way to earn as points last told it: the commands to hand something in are made from these rows."""
 

@@ -18,7 +18,7 @@ from fleet import logs
 from fleet.contracts.codec import SchemaError
 from fleet.database import is_outage
 from fleet.messages import Reply, now, read_answer
-from services.bot import contacts, late_answers, member_notices, notices, pictures, staff_cards  # noqa: F401 kinds of notices
+from services.bot import contacts, late_answers, member_notices, notices, pictures, review_notices, staff_cards  # noqa: F401 kinds of notices
 from services.bot.cards import Button, Card
 from services.bot.delivery import Closed, Delivery, Gone, Sent, nonce_of
 from services.bot.notice_kinds import Kind, kinds, question_type

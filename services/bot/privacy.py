@@ -14,7 +14,7 @@ from fleet import forgetting
 from fleet.exporting import Section
 from services.bot import notices
 from services.bot.models import ForgottenPerson, MessageDay, PendingAnswer, ReactionHour, SeenPerson
-from services.bot.notice_models import ClosedDoor, Contact, HandedInPicture
+from services.bot.notice_models import ClosedDoor, Contact, HandedInPicture, ReviewDraft
 from services.bot.people import FORGETTING
 
 _MINE = "discord_id IN (SELECT discord_id FROM people WHERE member_id = ANY(:ids))"
@@ -43,6 +43,7 @@ SECTIONS: tuple[Section, ...] = (
         "SELECT id::text AS key, kind, data, state, reason, created_at, expires_at FROM notices"
         " WHERE member_id = ANY(:ids) OR recipient IN (SELECT 'member:' || id FROM unnest(:ids) AS id)",
     ),
+    Section("review_drafts", f"SELECT id::text AS key, wish, created_at FROM review_drafts WHERE {_MINE}"),  # noqa: S608
     Section(
         "handed_in_pictures",
         "SELECT reference AS key, reference, filename, created_at FROM handed_in_pictures WHERE member_id = ANY(:ids)",
@@ -50,7 +51,7 @@ SECTIONS: tuple[Section, ...] = (
 )
 
 # Whose rows carry the Discord id, beside those who wait for an answer.
-_BY_DISCORD_ID = (MessageDay, ReactionHour, ClosedDoor, SeenPerson)
+_BY_DISCORD_ID = (MessageDay, ReactionHour, ClosedDoor, ReviewDraft, SeenPerson)
 
 
 def forget(session: Session, member_ids: list[UUID]) -> int:

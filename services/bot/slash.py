@@ -20,6 +20,7 @@ _ANNOTATIONS: dict[str, Any] = {
     "choice": str,
     "link": str,
     "reward": str,
+    "timezone": str,
     "member": nextcord.Member,
     "file": nextcord.Attachment,
     "channel": nextcord.TextChannel,

@@ -16,6 +16,7 @@ from services.bot import (  # noqa: F401 they declare kinds of notices
     member_notices,
     notice_kinds,
     privacy,
+    review_notices,
     roster,
     staff_cards,
 )

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
+from zoneinfo import available_timezones
 
 import nextcord
 
@@ -44,8 +45,16 @@ def _label(entry: Any) -> str:
     return f"{name[: LONGEST_LABEL - len(about)]}{about}"[:LONGEST_LABEL]
 
 
+async def time_zones(_member_id: UUID, typed: str) -> Suggestions:
+    """Time zones in whose names the typed words stand, those whose city begins so first."""
+    wanted = typed.strip().replace(" ", "_").casefold()
+    fitting = [name for name in available_timezones() if "/" in name and wanted in name.casefold()]
+    fitting.sort(key=lambda name: (not name.rpartition("/")[2].casefold().startswith(wanted), name))
+    return {name: name for name in fitting[:MOST]}
+
+
 # By the kind of an option.
-SUGGESTED: dict[str, Suggest] = {"reward": rewards}
+SUGGESTED: dict[str, Suggest] = {"reward": rewards, "timezone": time_zones}
 
 
 def suggests(kind: str) -> Callable[[nextcord.Interaction[Any], str], Awaitable[None]]:

@@ -14,7 +14,7 @@ from fleet.contracts import bot
 from fleet.contracts.points import Attachment, GetStanding
 from fleet.contracts.users import ContactChanged, Notifications
 from fleet.messages import Envelope, Reply, envelope_for, new_id, now
-from services.bot import answers, contacts, earning, notices, people, pictures, privacy
+from services.bot import answers, contacts, earning, notices, people, pictures, privacy, review_drafts
 from services.bot.answers import Door
 from services.bot.earning import Liked, Sightings
 from services.bot.people import Person, derived_id
@@ -24,7 +24,15 @@ from tests.bot.conftest import until
 ASHA = Person("1043210000000007777", "asha-of-discord", "Asha of the Hill")
 BEN = Person("102", "ben", "Ben")
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
-PLANTED = (ASHA.discord_id, ASHA.username, ASHA.display_name, "planted-token", "planted argument", "planted answer")
+PLANTED = (
+    ASHA.discord_id,
+    ASHA.username,
+    ASHA.display_name,
+    "planted-token",
+    "planted argument",
+    "planted answer",
+    "planted industry",
+)
 
 
 def handle(message):
@@ -100,6 +108,8 @@ def planted(bot_database):
         notices.add(session, new_id(), notices.to_member(member_id), "linked", {"account": ASHA.discord_id})
         file = Attachment("https://cdn.example.org/planted.png", "planted.png", 9, "image/png")
         pictures.keep(session, "discord:1", member_id, file)
+        wish = review_drafts.Wish("planted industry", "role", "entry", "weekdays", "UTC")
+        review_drafts.keep(session, new_id(), ASHA.discord_id, wish)
     arrives(ask())
     ask(BEN, "ben-token", "argument of Ben")
     drained()
@@ -116,6 +126,7 @@ def test_every_row_of_the_person_is_shown_and_none_of_another(planted):
         "contacts": 1,
         "closed_doors": 1,
         "notices": 1,
+        "review_drafts": 1,
         "handed_in_pictures": 1,
     }
     assert (found["people"][0]["discord_id"], found["people"][0]["display_name"]) == (
@@ -153,7 +164,7 @@ def test_every_table_is_shown_or_it_is_said_why_not(bot_database):
 def test_no_word_is_left_in_any_table(planted):
     before = database_text()
     assert [word for word in PLANTED if word not in before] == []
-    assert erase(planted, uuid.uuid4()) == 8
+    assert erase(planted, uuid.uuid4()) == 9
     found = database_text()
     assert [word for word in PLANTED if word in found] == []
     assert BEN.username in found

@@ -64,7 +64,7 @@ class Discord:
         answer = requests.get(f"{self.url}/local/messages", params=parameters, timeout=wait + 20)
         return answer.json()["items"]
 
-    def ask(self, user: str, name: str, **options: Any) -> dict[str, Any]:
+    def ask(self, user: str, name: str, /, **options: Any) -> dict[str, Any]:
         """Use a slash command and return the bot's answer to it."""
         interaction = self.call("commands", user=user, name=name, options=options)["id"]
         return self._until(user, interaction, lambda item: item["interaction"] == interaction)[-1]
@@ -99,6 +99,28 @@ class Discord:
             for item in self.seen(user, user, 0):
                 changed = item["id"] == message["id"] and {name: item[name] for name in before} != before
                 if changed or (item["interaction"] == made and (item["embeds"] or item["content"])):
+                    return item
+            time.sleep(0.02)
+        raise AssertionError("no answer within 10 s")
+
+    def form(self, user: str, message: dict[str, Any], label: str) -> dict[str, Any]:
+        """Press a button that opens a form; the form."""
+        made = self.call("clicks", user=user, message=message["id"], custom_id=self.button(message, label))["id"]
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if modal := self.get(f"interactions/{made}")["modal"]:
+                return modal
+            time.sleep(0.02)
+        raise AssertionError("no form within 10 s")
+
+    def submit(self, user: str, message: dict[str, Any], form: dict[str, Any], **fields: str) -> dict[str, Any]:
+        """Send a form in; the message it was opened from, as it is then."""
+        before = message["embeds"]
+        self.call("modals", user=user, custom_id=form["custom_id"], fields=fields)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            for item in self.seen(user, user, 0):
+                if item["id"] == message["id"] and item["embeds"] != before:
                     return item
             time.sleep(0.02)
         raise AssertionError("no answer within 10 s")

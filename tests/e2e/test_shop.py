@@ -30,7 +30,7 @@ class Shopper:
     def points(self) -> int:
         return available(self.ask("points"))
 
-    def ask(self, name: str, **options: Any) -> dict[str, Any]:
+    def ask(self, name: str, /, **options: Any) -> dict[str, Any]:
         return self.fleet.discord.ask(self.user, name, **options)
 
     def click(self, message: dict[str, Any], label: str) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 from services.bot.client import PropelClient
-from services.bot.cogs import general, leaderboard, link, points, setup, shop, submissions  # noqa: F401  they declare their commands on import
+from services.bot.cogs import general, leaderboard, link, points, review_desk, setup, shop, submissions  # noqa: F401  they declare their commands on import
 from services.bot.cogs.activity import Activity
 from services.bot.cogs.approvals import Approvals
 from services.bot.cogs.arrivals import Arrivals
 from services.bot.cogs.leafing import Leafing
 from services.bot.cogs.link import LinkButtons
 from services.bot.cogs.notice_buttons import NoticeButtons
+from services.bot.cogs.reviews import ReviewButtons
 from services.bot.cogs.roll_call import RollCall
 from services.bot.cogs.shop import ShopButtons
 from services.bot.cogs.typed import Typed
@@ -18,7 +19,18 @@ from services.bot.cogs.typed import Typed
 
 def add_all(client: PropelClient) -> None:
     """Let every listener listen."""
-    for cog in (Activity, Approvals, Arrivals, Leafing, LinkButtons, NoticeButtons, RollCall, ShopButtons, Typed):
+    for cog in (
+        Activity,
+        Approvals,
+        Arrivals,
+        Leafing,
+        LinkButtons,
+        NoticeButtons,
+        ReviewButtons,
+        RollCall,
+        ShopButtons,
+        Typed,
+    ):
         client.add_cog(cog(client))
 
 

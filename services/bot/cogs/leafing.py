@@ -7,10 +7,12 @@ import nextcord
 from nextcord.ext import commands
 
 from fleet.contracts.points import GetHistory, GetLeaderboard, GetSubmissions
+from fleet.contracts.reviews import GetProfessionals
 from fleet.contracts.rewards import GetCatalogue, GetRedemptions
 from services.bot import answers
 from services.bot.calls import ClickCall, apologise, fresh_listing
 from services.bot.client import PropelClient
+from services.bot.cogs.review_desk import queue_of
 from services.bot.cogs.shop import MILESTONES_PAGE, SHOP_PAGE
 from services.bot.off_loop import transact
 from services.bot.presenters import PERIODS
@@ -35,6 +37,8 @@ def question_of(kind: str, argument: str, member_id: UUID, cursor: str | None) -
         return GetCatalogue(member_id=member_id, limit=MILESTONES_PAGE, cursor=cursor)
     if kind == "redemptions":
         return GetRedemptions(member_id=member_id, cursor=cursor)
+    if kind == "professionals":
+        return GetProfessionals(member_id=member_id, cursor=cursor)
     raise LookupError(kind)
 
 
@@ -69,10 +73,9 @@ class Leafing(commands.Cog):
         if cursor is None and page > 1:
             # A list from so long ago that its pages are forgotten: begin anew.
             listing, page = fresh_listing(), 1
-        await call.ask(
-            lambda _session, me: question_of(kind, argument, me, cursor),
-            kind,
-            listing=listing,
-            page=page,
-            category=argument,
+        build = (
+            queue_of(call, cursor)
+            if kind == "review_queue"
+            else lambda _session, me: question_of(kind, argument, me, cursor)
         )
+        await call.ask(build, kind, listing=listing, page=page, category=argument)

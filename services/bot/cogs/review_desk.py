@@ -1,0 +1,153 @@
+"""Resume reviews for staff: the queue, matching, sessions, professionals, figures. reviews decides who may."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from fleet.contracts.reviews import (
+    AddProfessional,
+    GetProfessionals,
+    GetReviewQueue,
+    GetReviewStatistics,
+    GetReviewSuggestions,
+    MatchReview,
+    ScheduleSession,
+)
+from services.bot import guilds, people
+from services.bot.calls import Call, fresh_listing
+from services.bot.commands import Option, command
+from services.bot.people import Person
+from services.bot.refusals import Usage
+
+GROUP = "For staff"
+_WHOSE = Option("member", "member", "whose review", True)
+
+
+def queue_of(call: Call, cursor: str | None = None) -> Any:
+    """What asks for a page of the queue: who holds the staff role of this server may see it."""
+
+    def build(session: Session, me: UUID) -> GetReviewQueue:
+        attested = guilds.attests(session, call.seat.guild_id, call.seat.role_ids)
+        return GetReviewQueue(member_id=me, staff_attested=attested, cursor=cursor)
+
+    return build
+
+
+@command("pending_reviews", "Resume reviews that wait for a session", group=GROUP)
+async def pending_reviews(call: Call) -> None:
+    """Longest waiting first."""
+    await call.ask(queue_of(call), "review_queue", listing=fresh_listing())
+
+
+@command("suggest_matches", "Who could review a member's resume, and when", _WHOSE, group=GROUP)
+async def suggest_matches(call: Call, member: Person) -> None:
+    """To read; /match_review books."""
+    await _suggest(call, member, "match_suggestions", 10)
+
+
+@command(
+    "match_review",
+    "Find a professional for a member's review, and book a time",
+    _WHOSE,
+    Option("professional", "text", "give it to this one, by a part of the name; the time is set later"),
+    group=GROUP,
+)
+async def match_review(call: Call, member: Person, professional: str | None = None) -> None:
+    """Without a name, the best times with buttons that book them."""
+    if professional is None:
+        await _suggest(call, member, "match_offer", 5)
+        return
+    name = professional.strip()[:200]
+    await call.ask(
+        lambda session, me: MatchReview(me, people.member_id(session, member.discord_id), professional_name=name),
+        "review_decided",
+    )
+
+
+async def _suggest(call: Call, member: Person, presenter: str, limit: int) -> None:
+    await call.ask(
+        lambda session, me: GetReviewSuggestions(me, people.member_id(session, member.discord_id), limit), presenter
+    )
+
+
+@command(
+    "schedule_session",
+    "Book a review session at a time of your choice",
+    _WHOSE,
+    Option("professional", "text", "by a part of the name", True),
+    Option("time", "text", "when: 2026-03-10 15:00, or thu 3pm", True),
+    Option("timezone", "timezone", "the time zone of that time; the student's when left out"),
+    group=GROUP,
+)
+async def schedule_session(
+    call: Call, member: Person, professional: str, time: str, timezone: str | None = None
+) -> None:
+    """A time that can be read in two ways is refused, never guessed."""
+    await call.ask(
+        lambda session, me: ScheduleSession(
+            actor_member_id=me,
+            student_id=people.member_id(session, member.discord_id),
+            scheduled_time=time[:200],
+            professional_name=professional.strip()[:200],
+            time_zone=timezone,
+        ),
+        "review_decided",
+    )
+
+
+@command("list_professionals", "The professionals who review resumes", group=GROUP)
+async def list_professionals(call: Call) -> None:
+    """Newest first, with what became of their reviews."""
+    await call.ask(lambda _session, me: GetProfessionals(member_id=me), "professionals", listing=fresh_listing())
+
+
+@command(
+    "add_professional",
+    "Add a professional who reviews resumes",
+    Option("name", "text", "as students read it", True),
+    Option("email", "text", "where invitations go", True),
+    Option("timezone", "timezone", "where they are", True),
+    Option("specialties", "text", "industries, with commas between them"),
+    Option("company", "text", "where they work"),
+    Option("title", "text", "what they do there"),
+    Option("weekly", "text", "how many reviews a week at most (3)"),
+    Option("availability", "text", "when they can, in their own words: weekdays after 5"),
+    group=GROUP,
+)
+async def add_professional(
+    call: Call,
+    name: str,
+    email: str,
+    timezone: str,
+    specialties: str = "",
+    company: str = "",
+    title: str = "",
+    weekly: str = "3",
+    availability: str | None = None,
+) -> None:
+    """What is wrong with any of it, reviews says."""
+    if not weekly.strip().isascii() or not weekly.strip().isdecimal():
+        raise Usage("Reviews a week are a whole number, like 3.")
+    fields = [word.strip() for word in re.split(r"[,;]", specialties) if word.strip()]
+    await call.ask(
+        lambda _session, me: AddProfessional(
+            actor_member_id=me,
+            name=name.strip(),
+            email=email.strip(),
+            time_zone=timezone,
+            title=title.strip(),
+            company=company.strip(),
+            specialties=fields,
+            max_reviews_per_week=min(int(weekly), 1000),
+            availability=availability,
+        ),
+        "professional_added",
+    )
+
+
+@command("review_stats", "How resume reviews stand", group=GROUP)
+async def review_stats(call: Call) -> None:
+    """Requests, sessions, professionals, ratings."""
+    await call.ask(lambda _session, me: GetReviewStatistics(member_id=me), "review_statistics")
