@@ -73,7 +73,8 @@ def _line(entry: CatalogueEntry) -> str:
 def show_shop(found: Catalogue, arguments: dict[str, Any]) -> Rendered:
     """A page of the shop, cheapest first, with what each reward lacks, and buttons for those within reach."""
     category = str(arguments.get("category") or "")
-    where = f": {CATEGORIES[category]}" if category in CATEGORIES else ""
+    category = category if category in CATEGORIES else ""
+    where = f": {CATEGORIES[category]}" if category else ""
     if not found.items:
         text = "Nothing here at the moment. The whole shop: /shop" if where else "The shop is empty at the moment."
         return Rendered(Card(title=f"Rewards{where}", text=text), short=SENT_DIRECTLY)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from fleet.contracts import points, users
+from fleet.contracts import points, reviews, rewards, users
 from services.bot import presenters, refusals
 from services.bot.cards import Button, Card, Lines, name_of, plain
 from services.bot.cogs.general import WELCOME, help_card
@@ -137,6 +137,118 @@ ANSWERS |= {
 }
 
 
+def offer(name, **changes):
+    """A reward as somebody sees it."""
+    words = {
+        "incentive_id": UUID(int=1),
+        "name": name,
+        "points_required": HUGE,
+        "category": "other",
+        "can_redeem": True,
+    }
+    words |= {"points_missing": 0, "is_active": True, "description": name, "stock": 3, "limit_left": HUGE}
+    return rewards.CatalogueEntry(**words | changes)
+
+
+LOCKED = {"can_redeem": False, "points_missing": HUGE, "min_lifetime_points": HUGE}
+REASONS = ("insufficient-points", "locked", "out-of-stock", "limit-reached", "suspended", "retired", "unheard-of")
+SHOP = [
+    rewards.Catalogue([], HUGE, HUGE),
+    rewards.Catalogue([offer(name) for name in HOSTILE[:10]], HUGE, HUGE, "c" * 300),
+    rewards.Catalogue([offer(name, unlocked_at=AT) for name in HOSTILE] * 2, HUGE, HUGE),
+    rewards.Catalogue([offer("x" * 500, reason=reason, **LOCKED) for reason in REASONS], HUGE, HUGE),
+]
+STATES = ("requested", "pending", "approved", "shipped", "delivered", "declined", "cancelled", "rejected", "expired")
+REDEEMED = [
+    rewards.RedemptionOutcome(UUID(int=1), UUID(int=2), UUID(int=3), name, HUGE, status, HUGE)
+    for name in HOSTILE
+    for status in STATES
+]
+REDEMPTIONS = [
+    rewards.RedemptionEntry(
+        UUID(int=1), UUID(int=2), name, UUID(int=3), name, "other", HUGE, status, AT, note=name, tracking_info=name
+    )
+    for name in HOSTILE
+    for status in STATES
+]
+ANSWERS |= {
+    "shop": SHOP,
+    "redeem_which": [
+        *SHOP[:1],
+        rewards.Catalogue([offer("Mug")], HUGE, HUGE),
+        *(rewards.Catalogue([offer(name), offer(name)], HUGE, HUGE) for name in HOSTILE),
+    ],
+    "redeem_question": [offer(name) for name in HOSTILE] + [offer("x", reason=reason, **LOCKED) for reason in REASONS],
+    "redeemed": REDEEMED,
+    "redemption_cancelled": REDEEMED,
+    "redemptions": [
+        rewards.Redemptions([], 0),
+        *(rewards.Redemptions(REDEMPTIONS[at : at + 10], HUGE, "c" * 300) for at in range(0, len(REDEMPTIONS), 10)),
+    ],
+    "milestones": [
+        *SHOP,
+        rewards.Catalogue([offer(name, unlocked_at=AT) for name in HOSTILE * 2], HUGE, HUGE, "c" * 300),
+    ],
+}
+
+
+REVIEWS = [
+    reviews.ReviewState(
+        *(UUID(int=1), status, name, name, name * 20, AT, [name] * 9, name, UUID(int=4), AT, HUGE, name),
+        resume=resume,
+    )
+    for name in HOSTILE
+    for status, resume in (
+        ("pending", "fetching"),
+        ("matched", "kept"),
+        ("scheduled", "failed"),
+        ("completed", "none"),
+        ("cancelled", "none"),
+    )
+]
+SLOTS = [reviews.SuggestedSlot(UUID(int=2**128 - 1), name, AT, HUGE, 99.4, name) for name in HOSTILE[:10]]
+SUGGESTED = [reviews.ReviewSuggestions(UUID(int=1), UUID(int=2**128 - 1), name, name, SLOTS) for name in HOSTILE] + [
+    reviews.ReviewSuggestions(UUID(int=1), UUID(int=2), name, name, [], worst, {name: HUGE, "not_active": 1})
+    for name in HOSTILE
+    for worst in (None, "no_professionals", "unheard_of")
+]
+PROFESSIONALS = [
+    reviews.ProfessionalEntry(UUID(int=1), name, name, name, [name] * 30, active, paused, HUGE, HUGE, HUGE, rating)
+    for name in HOSTILE
+    for active, paused, rating in ((True, False, 4.5), (True, True, None), (False, False, None))
+]
+ANSWERS |= {
+    "resume_readback": [
+        reviews.UnderstoodTimes([], "", [name] * 20, [reviews.Doubt(name, name, [name])] * 20) for name in HOSTILE
+    ]
+    + [reviews.UnderstoodTimes([reviews.Span(AT, AT)] * 200, "", [name], []) for name in HOSTILE],
+    "review_asked": REVIEWS,
+    "review_state": REVIEWS,
+    "review_decided": REVIEWS,
+    "review_queue": [
+        reviews.ReviewQueue([], 0),
+        reviews.ReviewQueue(
+            [
+                reviews.QueuedReview(UUID(int=1), UUID(int=2), name, "matched", name, name, name, name, AT, name)
+                for name in HOSTILE
+            ],
+            HUGE,
+            "c" * 300,
+        ),
+    ],
+    "match_offer": SUGGESTED,
+    "match_suggestions": SUGGESTED,
+    "professionals": [reviews.Professionals([]), reviews.Professionals(PROFESSIONALS[:25], "c" * 300)],
+    "professional_added": PROFESSIONALS,
+    "review_statistics": [
+        reviews.ReviewStatistics(
+            {"pending": HUGE, "total": HUGE}, {"no_show": HUGE}, HUGE, HUGE, HUGE, HUGE, HUGE, 4.5, AT
+        ),
+        reviews.ReviewStatistics({}, {}, 0, 0, 0, 0, 0),
+    ],
+}
+
+
 # A notice is shown by a button as it is told: its kinds are in test_notices.py.
 @pytest.mark.parametrize("name", sorted(set(presenters.presenters) - {"notice"}))
 @pytest.mark.parametrize("private", [True, False])
@@ -144,6 +256,7 @@ def test_every_answer_keeps_to_the_limits(name, private):
     for answer in ANSWERS[name]:
         for hostile in HOSTILE:
             arguments = {"private": private, "listing": "abcdefghijkl", "page": HUGE, "name": hostile}
+            arguments |= {"draft": str(UUID(int=5)), "zone": hostile, "category": hostile}
             rendered = presenters.presenters[name](answer, arguments)
             check(rendered.card)
             assert rendered.short is None or len(rendered.short) <= 300
