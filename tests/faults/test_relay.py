@@ -15,7 +15,7 @@ from fleet.messages import decode, encode, envelope_for, new_id, now
 from tests.faults.conftest import Sea, command, eventually
 
 RELAY = ("fleet.worker", "points", "--only", "relay")
-KILLS = int(os.environ.get("RELAY_KILLS", "30"))
+KILLS = int(os.environ.get("RELAY_KILLS", "10"))
 
 INSERT = """
     INSERT INTO outbox (message_id, exchange, routing_key, mandatory, body) VALUES (%s, %s, %s, %s, %s)
