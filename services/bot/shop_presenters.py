@@ -207,6 +207,13 @@ def show_cancelled(outcome: RedemptionOutcome, _arguments: dict[str, Any]) -> Re
     )
 
 
+@presenter("redemption_decided")
+def show_decided(outcome: RedemptionOutcome, _arguments: dict[str, Any]) -> Rendered:
+    """What the one who pressed a button reads; everybody else sees it on the card."""
+    text = f"**{plain(outcome.name, 120)}**, {in_points(outcome.points_spent)}: it {state(outcome.status)}."
+    return Rendered(Card(title=outcome.status.capitalize(), text=text, colour=GREEN))
+
+
 @presenter("milestones")
 def show_milestones(found: Catalogue, arguments: dict[str, Any]) -> Rendered:
     """Which rewards have come into reach so far, and which come next."""

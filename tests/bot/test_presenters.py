@@ -181,6 +181,7 @@ ANSWERS |= {
     "redeem_question": [offer(name) for name in HOSTILE] + [offer("x", reason=reason, **LOCKED) for reason in REASONS],
     "redeemed": REDEEMED,
     "redemption_cancelled": REDEEMED,
+    "redemption_decided": REDEEMED,
     "redemptions": [
         rewards.Redemptions([], 0),
         *(rewards.Redemptions(REDEMPTIONS[at : at + 10], HUGE, "c" * 300) for at in range(0, len(REDEMPTIONS), 10)),

@@ -219,3 +219,44 @@ def with_reached(shopper: Shopper, name: str) -> dict[str, Any] | None:
     shown = shopper.ask("milestones")
     fields = {field["name"]: field["value"] for field in shown["embeds"][0].get("fields", [])}
     return shown if name in fields.get("Reached", "") else None
+
+
+def test_staff_decide_redemptions_on_their_card_and_only_admins_may(fleet: Fleet, reward):
+    from tests.e2e.test_reviews import Person
+
+    helper = fleet.discord.join("Helper", staff=True, manager=True)
+    world = fleet.discord.state()
+    fleet.discord.ask(helper, "setup", staff_channel=world["channels"]["staff"], staff_role=world["roles"]["Staff"])
+    boss = Person(fleet, "Chief", "admin")
+    shopper = Shopper(fleet, 60)
+    _, first = reward(20)
+    _, second = reward(21)
+    known_to_the_shop(shopper, 60)
+    for name in (first, second):
+        shopper.click(shopper.ask("redeem", reward=name), "Yes")
+    card = eventually(lambda: staff_card(fleet, helper, first), "a card in the staff channel")
+    assert labels(card) == ["Approve", "Reject"]
+    pressed = fleet.discord.press(helper, card, "Approve")
+    assert "are for admins" in text_of(pressed), "the staff role decides submissions, no redemptions"
+    eventually(lambda: "Approved" in text_of(fleet.discord.press(boss.user, card, "Approve")), "rewards knows the role")
+    eventually(lambda: "approved" in text_of(staff_card(fleet, helper, first)), "the card says so")
+    assert labels(staff_card(fleet, helper, first)) == []
+
+    other = eventually(lambda: staff_card(fleet, helper, second), "a card for the second one")
+    form = fleet.discord.form(boss.user, other, "Reject")
+    fleet.discord.call(
+        "modals", user=boss.user, custom_id=form["custom_id"], fields={"note": "Sold out at the printer"}
+    )
+    told = eventually(lambda: direct(fleet, shopper.user, "not approved"), "the member is told")
+    assert "Sold out at the printer" in text_of(told[0])
+    eventually(lambda: shopper.points() == 40, "the points of the second are back")
+
+
+def staff_card(fleet: Fleet, who: str, name: str) -> dict[str, Any] | None:
+    items = fleet.discord.seen(who, who, 0, channel="staff")
+    found = [item for item in items if item["ephemeral_to"] is None and name in text_of(item)]
+    return found[0] if found else None
+
+
+def direct(fleet: Fleet, user: str, title: str) -> list[dict[str, Any]]:
+    return [item for item in fleet.discord.seen(user, user, 0, channel="dm") if title in text_of(item)]

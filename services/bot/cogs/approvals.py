@@ -1,8 +1,8 @@
-"""The buttons of cards in the staff channel, and the forms they open.
+"""The buttons of cards in the staff channel, and the forms they open: submissions and redemptions.
 
 Ids carry what is decided, so they work after any restart. Who pressed is the actor; whether they may is decided by the
-service that executes, to which the bot vouches for the staff role of the server. Pressing twice, or two at once, decides
-once: the first decision is taken, every other is told what it was.
+service that executes, to which the bot vouches for the staff role of the server where that counts (submissions).
+Pressing twice, or two at once, decides once: the first decision is taken, every other is told what it was.
 """
 
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fleet.contracts.points import DecideSubmission
+from fleet.contracts.rewards import DecideRedemption
 from services.bot import guilds
 from services.bot.calls import ClickCall, apologise
 from services.bot.client import PropelClient
@@ -21,13 +22,13 @@ from services.bot.forms import PARAGRAPH, SHORT, filled_in, form, open_form
 from services.bot.notice_models import Notice
 from services.bot.off_loop import transact
 from services.bot.refusals import Usage
-from services.bot.staff_cards import APPROVE, OTHER, REJECT, SUBMISSION, button_id
+from services.bot.staff_cards import APPROVE, OTHER, REDEMPTION, REJECT, SUBMISSION, button_id
 
-PREFIX = f"{SUBMISSION}:"
+PREFIXES = (f"{SUBMISSION}:", f"{REDEMPTION}:")
 MOST_POINTS, LONGEST_NOTE = 2000, 1000
 
 
-def reject_form(submission_id: UUID) -> dict[str, Any]:
+def reject_form(what: str, subject: UUID) -> dict[str, Any]:
     """Asks why."""
     reason = {
         "custom_id": "note",
@@ -36,7 +37,7 @@ def reject_form(submission_id: UUID) -> dict[str, Any]:
         "required": True,
         "max_length": LONGEST_NOTE,
     }
-    return form(button_id(SUBMISSION, REJECT, submission_id), "Reject this submission", reason)
+    return form(button_id(what, REJECT, subject), f"Reject this {what}", reason)
 
 
 def points_form(submission_id: UUID, promised: int) -> dict[str, Any]:
@@ -59,11 +60,11 @@ def points_form(submission_id: UUID, promised: int) -> dict[str, Any]:
     return form(button_id(SUBMISSION, OTHER, submission_id), "Approve with other points", amount, note)
 
 
-def parse(custom_id: str) -> tuple[str, UUID]:
-    """Action and submission of a button's or form's id. Raises Usage for one that is not ours (any more)."""
+def parse(custom_id: str) -> tuple[str, str, UUID]:
+    """What a button's or form's id decides, how, and which one. Raises Usage for an id that is not ours (any more)."""
     try:
-        _, action, subject = custom_id.split(":", 2)
-        return action, UUID(subject)
+        what, action, subject = custom_id.split(":", 2)
+        return what, action, UUID(subject)
     except ValueError as error:
         raise Usage("This button is not known any more.") from error
 
@@ -88,39 +89,46 @@ class Approvals(commands.Cog):
     async def on_interaction(self, interaction: nextcord.Interaction[Any]) -> None:
         """Take what is ours."""
         data: Any = interaction.data or {}
-        if not str(data.get("custom_id", "")).startswith(PREFIX):
+        if not str(data.get("custom_id", "")).startswith(PREFIXES):
             return
         call = ClickCall(self.client, interaction)
         try:
-            action, submission_id = parse(str(data["custom_id"]))
+            what, action, subject = parse(str(data["custom_id"]))
             if interaction.type is nextcord.InteractionType.modal_submit:
-                await self._submitted(call, action, submission_id, filled_in(data))
+                await self._submitted(call, what, action, subject, filled_in(data))
             elif action == REJECT:
-                await open_form(self.client, interaction, reject_form(submission_id))
+                await open_form(self.client, interaction, reject_form(what, subject))
             elif action == OTHER:
-                await open_form(
-                    self.client, interaction, points_form(submission_id, await transact(_promised, submission_id))
-                )
+                promised = await transact(_promised, subject)
+                await open_form(self.client, interaction, points_form(subject, promised))
             elif action == APPROVE:
-                await self._decide(call, submission_id, "approve")
+                await self._decide(call, what, subject, "approve")
         except Exception as error:
             await apologise(call, error)
 
-    async def _submitted(self, call: ClickCall, action: str, submission_id: UUID, fields: dict[str, str]) -> None:
+    async def _submitted(self, call: ClickCall, what: str, action: str, subject: UUID, fields: dict[str, str]) -> None:
         note = fields.get("note", "").strip() or None
         if action == REJECT:
             if note is None:
                 raise Usage("Say why, so that the member can do better. Nothing was decided: press the button again.")
-            await self._decide(call, submission_id, "reject", note=note)
+            await self._decide(call, what, subject, "reject", note=note)
         else:
-            await self._decide(call, submission_id, "approve", points=amount_of(fields.get("points", "")), note=note)
+            points = amount_of(fields.get("points", ""))
+            await self._decide(call, what, subject, "approve", points=points, note=note)
 
     async def _decide(
-        self, call: ClickCall, submission_id: UUID, decision: Any, *, points: int | None = None, note: str | None = None
+        self,
+        call: ClickCall,
+        what: str,
+        subject: UUID,
+        decision: Any,
+        *,
+        points: int | None = None,
+        note: str | None = None,
     ) -> None:
-        def build(session: Session, me: UUID) -> DecideSubmission:
+        def submission(session: Session, me: UUID) -> DecideSubmission:
             return DecideSubmission(
-                submission_id=submission_id,
+                submission_id=subject,
                 decision=decision,
                 actor_member_id=me,
                 points=points,
@@ -128,7 +136,13 @@ class Approvals(commands.Cog):
                 staff_attested=guilds.attests(session, call.seat.guild_id, call.seat.role_ids),
             )
 
-        await call.ask(build, "decided")
+        def redemption(_session: Session, me: UUID) -> DecideRedemption:
+            return DecideRedemption(actor_member_id=me, redemption_id=subject, decision=decision, note=note)
+
+        if what == SUBMISSION:
+            await call.ask(submission, "decided")
+        else:
+            await call.ask(redemption, "redemption_decided")
 
 
 def _promised(session: Session, submission_id: UUID) -> int:
