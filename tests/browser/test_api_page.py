@@ -50,7 +50,7 @@ def test_a_login_and_a_call_from_the_page(browser, fleet: Fleet):  # noqa: F811
     page.get_by_role("button", name=re.compile("^Authorize$")).first.click()
     form = page.locator(".auth-container").first
     form.locator("input").first.fill(token)
-    form.get_by_role("button", name=re.compile("authorize", re.IGNORECASE)).click()
+    form.locator(".auth-btn-wrapper button.authorize").click()
     page.get_by_role("button", name="Close", exact=True).click()
     status, answer = run(balance)
     assert status == 200, answer
