@@ -6,7 +6,7 @@ from typing import Any
 
 import nextcord
 
-from services.bot import people
+from services.bot import people, suggesting
 from services.bot.calls import SlashCall, attachment_of, person_of
 from services.bot.commands import Command, Option
 from services.bot.off_loop import transact
@@ -17,6 +17,11 @@ Start = Callable[[nextcord.Interaction[Any], Command, dict[str, Any]], Awaitable
 
 _ANNOTATIONS: dict[str, Any] = {
     "text": str,
+    "number": int,
+    "reward": str,
+    "any_reward": str,
+    "activity": str,
+    "time_zone": str,
     "choice": str,
     "link": str,
     "member": nextcord.Member,
@@ -42,6 +47,15 @@ def slash_command(command: Command, start: Start) -> nextcord.SlashApplicationCo
     return made
 
 
+def _suggest(kind: str) -> Callable[[Any, str], Awaitable[None]]:
+    async def suggest(interaction: Any, typed: str) -> None:
+        choices = await suggesting.offered(kind, person_of(interaction.user), str(typed or ""))
+        # nextcord leaves an empty list unsent, and Discord would show an error.
+        await interaction.response.send_autocomplete(choices)
+
+    return suggest
+
+
 def _parameter(option: Option) -> inspect.Parameter:
     described = nextcord.SlashOption(
         name=option.name,
@@ -49,6 +63,9 @@ def _parameter(option: Option) -> inspect.Parameter:
         required=option.required,
         default=None,
         choices=list(option.choices) or None,
+        min_value=option.least,
+        max_value=option.most,
+        autocomplete_callback=_suggest(option.kind) if option.kind in suggesting.KINDS else None,
     )
     return inspect.Parameter(
         option.name,

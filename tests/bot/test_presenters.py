@@ -8,7 +8,8 @@ import pytest
 from fleet.contracts import points, users
 from services.bot import presenters, refusals
 from services.bot.cards import Button, Card, Lines, name_of, plain
-from services.bot.cogs.general import WELCOME, help_card
+from services.bot.cogs.general import WELCOME, help_page
+from tests.bot import extremes
 
 AT = datetime(2025, 12, 3, 12, tzinfo=UTC)
 HOSTILE = [
@@ -42,7 +43,8 @@ def check(card):
         assert sum(map(len, texts)) + sum(len(one["name"]) + len(one["value"]) for one in fields) <= 6000
     for row in payload["components"]:
         assert 1 <= len(row["components"]) <= 5
-        assert all(len(one["custom_id"]) <= 100 and len(one["label"]) <= 80 for one in row["components"])
+        assert all(len(one["custom_id"]) <= 100 and 1 <= len(one["label"]) <= 80 for one in row["components"])
+    assert len(payload["components"]) <= 5
     return payload
 
 
@@ -137,6 +139,9 @@ ANSWERS |= {
 }
 
 
+ANSWERS |= extremes.members_answers(HOSTILE, HUGE, AT)
+
+
 # A notice is shown by a button as it is told: its kinds are in test_notices.py.
 @pytest.mark.parametrize("name", sorted(set(presenters.presenters) - {"notice"}))
 @pytest.mark.parametrize("private", [True, False])
@@ -144,6 +149,7 @@ def test_every_answer_keeps_to_the_limits(name, private):
     for answer in ANSWERS[name]:
         for hostile in HOSTILE:
             arguments = {"private": private, "listing": "abcdefghijkl", "page": HUGE, "name": hostile}
+            arguments |= {"wish": "abcdefghijkl", "words": hostile, "argument": "a" * 36}
             rendered = presenters.presenters[name](answer, arguments)
             check(rendered.card)
             assert rendered.short is None or len(rendered.short) <= 300
@@ -153,7 +159,7 @@ def test_the_standing_texts_keep_to_the_limits():
     problem = {"status": 409, "title": "t" * 3000, "detail": "d" * 9000}
     for card in (
         WELCOME,
-        help_card(),
+        help_page("help", 1),
         refusals.broken(),
         refusals.not_answering(),
         refusals.received(),
@@ -164,8 +170,9 @@ def test_the_standing_texts_keep_to_the_limits():
 
 def test_a_card_cuts_what_is_too_long():
     fields = [("n" * 300, "v" * 2000)] * 40
-    buttons = [Button("l", f"b{number}") for number in range(9)]
-    check(Card(title="t" * 400, text="x" * 9000, fields=fields, footer="f" * 3000, content="c" * 3000, buttons=buttons))
+    buttons = [Button("l" * 90, f"b{number}") for number in range(9)]
+    words = {"title": "t" * 400, "text": "x" * 9000, "footer": "f" * 3000, "content": "c" * 3000}
+    check(Card(fields=fields, buttons=buttons, choices=buttons * 4, **words))
 
 
 def test_lines_stay_whole_across_fields():

@@ -4,7 +4,16 @@ from collections.abc import Coroutine
 from typing import Any
 
 from services.bot.client import PropelClient
-from services.bot.cogs import general, leaderboard, link, points, setup, submissions  # noqa: F401  they declare their commands on import
+from services.bot.cogs import (  # noqa: F401  they declare their commands on import
+    general,
+    leaderboard,
+    link,
+    points,
+    preferences,
+    setup,
+    shop,
+    submissions,
+)
 from services.bot.cogs.activity import Activity
 from services.bot.cogs.approvals import Approvals
 from services.bot.cogs.arrivals import Arrivals
@@ -12,12 +21,13 @@ from services.bot.cogs.leafing import Leafing
 from services.bot.cogs.link import LinkButtons
 from services.bot.cogs.notice_buttons import NoticeButtons
 from services.bot.cogs.roll_call import RollCall
+from services.bot.cogs.shop import ShopButtons
 from services.bot.cogs.typed import Typed
 
 
 def add_all(client: PropelClient) -> None:
     """Let every listener listen."""
-    for cog in (Activity, Approvals, Arrivals, Leafing, LinkButtons, NoticeButtons, RollCall, Typed):
+    for cog in (Activity, Approvals, Arrivals, Leafing, LinkButtons, NoticeButtons, RollCall, ShopButtons, Typed):
         client.add_cog(cog(client))
 
 

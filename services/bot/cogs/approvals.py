@@ -10,7 +10,6 @@ from uuid import UUID
 
 import nextcord
 from nextcord.ext import commands
-from nextcord.webhook.async_ import async_context
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -18,6 +17,7 @@ from fleet.contracts.points import DecideSubmission
 from services.bot import guilds
 from services.bot.calls import ClickCall, apologise
 from services.bot.client import PropelClient
+from services.bot.forms import PARAGRAPH, SHORT, filled_in, form, open_form
 from services.bot.notice_models import Notice
 from services.bot.off_loop import transact
 from services.bot.refusals import Usage
@@ -25,21 +25,13 @@ from services.bot.staff_cards import APPROVE, OTHER, REJECT, SUBMISSION, button_
 
 PREFIX = f"{SUBMISSION}:"
 MOST_POINTS, LONGEST_NOTE = 2000, 1000
-_MODAL = 9
-_SHORT, _PARAGRAPH = 1, 2
-
-
-def form(custom_id: str, title: str, *inputs: dict[str, Any]) -> dict[str, Any]:
-    """A modal as Discord takes it."""
-    rows = [{"type": 1, "components": [{"type": 4, **one}]} for one in inputs]
-    return {"custom_id": custom_id, "title": title, "components": rows}
 
 
 def reject_form(submission_id: UUID) -> dict[str, Any]:
     """Asks why."""
     reason = {
         "custom_id": "note",
-        "style": _PARAGRAPH,
+        "style": PARAGRAPH,
         "label": "Why? The member reads this.",
         "required": True,
         "max_length": LONGEST_NOTE,
@@ -51,7 +43,7 @@ def points_form(submission_id: UUID, promised: int) -> dict[str, Any]:
     """Asks how many points it is worth; what the rule promised stands there already."""
     amount = {
         "custom_id": "points",
-        "style": _SHORT,
+        "style": SHORT,
         "label": f"Points (0 to {MOST_POINTS})",
         "required": True,
         "max_length": 4,
@@ -59,7 +51,7 @@ def points_form(submission_id: UUID, promised: int) -> dict[str, Any]:
     }
     note = {
         "custom_id": "note",
-        "style": _PARAGRAPH,
+        "style": PARAGRAPH,
         "label": "A word to the member",
         "required": False,
         "max_length": LONGEST_NOTE,
@@ -74,16 +66,6 @@ def parse(custom_id: str) -> tuple[str, UUID]:
         return action, UUID(subject)
     except ValueError as error:
         raise Usage("This button is not known any more.") from error
-
-
-def filled_in(data: Any) -> dict[str, str]:
-    """The fields of a submitted form by their ids."""
-    found: dict[str, str] = {}
-    for row in data.get("components", []):
-        for one in row.get("components") or [row.get("component") or {}]:
-            if one.get("custom_id"):
-                found[one["custom_id"]] = str(one.get("value") or "")
-    return found
 
 
 def amount_of(text: str) -> int:
@@ -114,9 +96,11 @@ class Approvals(commands.Cog):
             if interaction.type is nextcord.InteractionType.modal_submit:
                 await self._submitted(call, action, submission_id, filled_in(data))
             elif action == REJECT:
-                await self._open(interaction, reject_form(submission_id))
+                await open_form(self.client, interaction, reject_form(submission_id))
             elif action == OTHER:
-                await self._open(interaction, points_form(submission_id, await transact(_promised, submission_id)))
+                await open_form(
+                    self.client, interaction, points_form(submission_id, await transact(_promised, submission_id))
+                )
             elif action == APPROVE:
                 await self._decide(call, submission_id, "approve")
         except Exception as error:
@@ -145,13 +129,6 @@ class Approvals(commands.Cog):
             )
 
         await call.ask(build, "decided")
-
-    async def _open(self, interaction: nextcord.Interaction[Any], modal: dict[str, Any]) -> None:
-        # nextcord's own forms live in memory until they are sent back; ours are found by their id.
-        session = getattr(self.client.http, "_HTTPClient__session")  # noqa: B009 its one connection, under a private name
-        await async_context.get().create_interaction_response(
-            interaction.id, interaction.token, session=session, type=_MODAL, data=modal
-        )
 
 
 def _promised(session: Session, submission_id: UUID) -> int:

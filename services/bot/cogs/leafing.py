@@ -7,11 +7,15 @@ import nextcord
 from nextcord.ext import commands
 
 from fleet.contracts.points import GetHistory, GetLeaderboard, GetSubmissions
+from fleet.contracts.rewards import GetCatalogue, GetRedemptions
 from services.bot import answers
 from services.bot.calls import ClickCall, apologise, fresh_listing
+from services.bot.cards import Rendered
 from services.bot.client import PropelClient
+from services.bot.cogs.general import HELP, help_page
 from services.bot.off_loop import transact
 from services.bot.presenters import PERIODS
+from services.bot.shop_presenters import CATEGORIES
 
 PREFIX = "page:"
 
@@ -25,6 +29,11 @@ def question_of(kind: str, argument: str, member_id: UUID, cursor: str | None) -
         return GetHistory(member_id=member_id, cursor=cursor)
     if kind == "submissions":
         return GetSubmissions(member_id=member_id, cursor=cursor)
+    if kind == "shop":
+        category: Any = argument if argument in CATEGORIES else None
+        return GetCatalogue(member_id=member_id, category=category, cursor=cursor)
+    if kind == "redemptions":
+        return GetRedemptions(member_id=member_id, cursor=cursor)
     raise LookupError(kind)
 
 
@@ -55,8 +64,17 @@ class Leafing(commands.Cog):
 
     async def _turn_to(self, call: ClickCall, kind: str, argument: str, listing: str, page: int) -> None:
         await call.acknowledge()
+        if kind in HELP:
+            await call.answer(Rendered(help_page(kind, page)))
+            return
         cursor = await transact(answers.page_start, listing, page) if page > 1 else None
         if cursor is None and page > 1:
             # A list from so long ago that its pages are forgotten: begin anew.
             listing, page = fresh_listing(), 1
-        await call.ask(lambda _session, me: question_of(kind, argument, me, cursor), kind, listing=listing, page=page)
+        await call.ask(
+            lambda _session, me: question_of(kind, argument, me, cursor),
+            kind,
+            listing=listing,
+            page=page,
+            argument=argument,
+        )
