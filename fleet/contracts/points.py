@@ -20,6 +20,11 @@ from fleet.contracts.points_holds import (  # noqa: F401 this module names all o
     Refund,
     ReleaseHold,
 )
+from fleet.contracts.points_reports import (  # noqa: F401 this module names all of points
+    EntryKind,
+    GetReceipt,
+    Receipt,
+)
 from fleet.contracts.points_submissions import (  # noqa: F401 this module names all of points
     Attachment,
     CheckinOutcome,

@@ -85,6 +85,26 @@ class GetIncentive:
 
 
 @dataclass(frozen=True)
+class Milestones:
+    """What a member has reached, the newest first, and what is next, the nearest first. `unlocked_count` is of all; entries
+    are of rewards that are in the shop."""
+
+    available: int
+    lifetime: int
+    unlocked: list[CatalogueEntry]
+    unlocked_count: int
+    following: list[CatalogueEntry]
+
+
+@question("rewards.get_milestones.v1", senders=("bot",), answer=Milestones)
+@dataclass(frozen=True)
+class GetMilestones:
+    """Which rewards has this member unlocked, and which come next?"""
+
+    member_id: UUID
+
+
+@dataclass(frozen=True)
 class RedemptionEntry:
     """A redemption with its texts, for its member and for staff. `reason` says why it was declined."""
 
@@ -155,13 +175,15 @@ class Redeem:
     """A member spends points on a reward. `reference` (the interaction's id) names the wish: the same one redeems once.
 
     The answer comes when points has answered, and is then final: pending, or the problem that declined it
-    (insufficient-points, out-of-stock, limit-reached, locked, suspended).
+    (insufficient-points, out-of-stock, limit-reached, locked, suspended). `expected_points`: the price that the member
+    was shown and agreed to; another one meanwhile is refused (price-changed).
     """
 
     member_id: UUID
     incentive_id: UUID
     reference: str
     delivery_details: str | None = None
+    expected_points: int | None = None
 
 
 @command("rewards.cancel_redemption.v1", senders=("bot",), answer=RedemptionOutcome)

@@ -16,6 +16,14 @@ from fleet.contracts.users_linking import (  # noqa: F401 this module names all 
     LinkConfirmation,
     LinkOffer,
 )
+from fleet.contracts.users_preferences import (  # noqa: F401 this module names all of users
+    ChangePreferences,
+    DisplayName,
+    GetPreferences,
+    Preferences,
+    Told,
+    ToldChanges,
+)
 
 Role = Literal["student", "company", "university", "admin"]
 Status = Literal["active", "awaiting_approval", "suspended", "erased"]

@@ -13,6 +13,8 @@ from typing import Any
 CONTENT, TITLE, DESCRIPTION, FIELD_NAME, FIELD_VALUE, FOOTER = 2000, 256, 4096, 256, 1024, 2048
 FIELDS, EMBED_TOTAL = 25, 6000
 NAME = 48
+# Buttons in a row, rows under a message, and the characters on a button.
+ROW, ROWS, LABEL = 5, 5, 80
 
 # Styles of buttons.
 PLAIN, GOOD, BAD = 2, 3, 4
@@ -32,6 +34,11 @@ def cut(text: str, length: int) -> str:
 def plain(text: str, length: int = 200) -> str:
     """Foreign text on one line, cut, and without any power over how the rest looks."""
     return _MARKDOWN.sub(r"\\\1", cut(_CONTROLS.sub(" ", text).strip(), length))
+
+
+def label(text: str, length: int = 60) -> str:
+    """Foreign text for a button, where nothing is formatted: on one line, and cut."""
+    return cut(_CONTROLS.sub(" ", text).strip() or "?", length)
 
 
 def name_of(name: str) -> str:
@@ -63,6 +70,16 @@ class Button:
     enabled: bool = True
     style: int = PLAIN
 
+    def payload(self) -> dict[str, Any]:
+        """The button as Discord takes it."""
+        return {
+            "type": 2,
+            "style": self.style,
+            "label": cut(self.label, LABEL),
+            "custom_id": self.custom_id,
+            "disabled": not self.enabled,
+        }
+
 
 @dataclass(frozen=True)
 class Card:
@@ -75,6 +92,8 @@ class Card:
     colour: int = BLUE
     content: str = ""
     buttons: Sequence[Button] = ()
+    # Buttons of what stands in the card, in rows of their own above the others.
+    choices: Sequence[Button] = ()
     # The name of a file that goes with the card and is shown in it.
     picture: str = ""
     # The only account that is pinged by a mention in `content`.
@@ -85,23 +104,14 @@ class Card:
         body: dict[str, Any] = {
             "content": cut(self.content, CONTENT),
             "embeds": [self._embed()] if self.title or self.text or self.fields else [],
-            "components": [],
             "allowed_mentions": {"parse": [], "replied_user": False},
         }
         if self.ping:
             body["allowed_mentions"]["users"] = [self.ping]
-        if self.buttons:
-            row = [
-                {
-                    "type": 2,
-                    "style": one.style,
-                    "label": one.label,
-                    "custom_id": one.custom_id,
-                    "disabled": not one.enabled,
-                }
-                for one in self.buttons[:5]
-            ]
-            body["components"] = [{"type": 1, "components": row}]
+        rows = [self.choices[start : start + ROW] for start in range(0, len(self.choices), ROW)][: ROWS - 1]
+        body["components"] = [
+            {"type": 1, "components": [one.payload() for one in row]} for row in (*rows, self.buttons[:ROW]) if row
+        ]
         return body
 
     def _embed(self) -> dict[str, Any]:

@@ -10,31 +10,54 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
-from zoneinfo import available_timezones
 
 from services.bot.refusals import Usage
 
-# `link` and `file` are what a person hands in: an address, an attachment.
-# A `reward` is named by words of its name; where Discord offers suggestions, by the id that they stand for.
-Kind = Literal["text", "member", "choice", "link", "file", "channel", "role", "reward", "timezone"]
+# `link` and `file` are what a person hands in: an address, an attachment. Of `reward`, `any_reward` (retired ones too),
+# `activity` and `time_zone` Discord offers what there is while somebody types: see suggesting.py.
+Kind = Literal[
+    "text",
+    "number",
+    "member",
+    "choice",
+    "link",
+    "file",
+    "channel",
+    "role",
+    "reward",
+    "any_reward",
+    "activity",
+    "time_zone",
+]
 Run = Callable[..., Awaitable[None]]
 
 # The subjects of the help, in its order.
+STAFF = "For staff"
 GROUPS = (
     *("Your points", "Leaderboard", "Hand something in", "Rewards", "Resume review"),
-    *("Your account", "Finding your way", "For staff"),
+    *("Your account", "Finding your way", STAFF),
 )
 
 
 @dataclass(frozen=True)
 class Option:
-    """One thing a command may be told."""
+    """One thing a command may be told. `named`: in a `!` line it is given as `name: value`, anywhere in the line. `least`
+    and `most` are of numbers."""
 
     name: str
     kind: Kind
     description: str
     required: bool = False
     choices: tuple[str, ...] = ()
+    named: bool = False
+    least: int | None = None
+    most: int | None = None
+
+    @property
+    def usage(self) -> str:
+        """`member`, `[member]` when it may be left out, `[note: ...]` when it is given by its name."""
+        words = f"{self.name}: ..." if self.named else self.name
+        return words if self.required else f"[{words}]"
 
 
 @dataclass(frozen=True)
@@ -50,12 +73,10 @@ class Command:
     @property
     def usage(self) -> str:
         """`rank [member]`, as it stands in the help."""
-        words = [self.name]
-        for option in self.options:
-            words.append(option.name if option.required else f"[{option.name}]")
-        return " ".join(words)
+        return " ".join([self.name, *(option.usage for option in self.options)])
 
 
+LONGEST_NUMBER = 12
 registry: dict[str, Command] = {}
 
 
@@ -85,23 +106,16 @@ def called(line: str) -> tuple[Command, str] | None:
 _MENTION = re.compile(r"<@!?(\d{1,20})>")
 
 
-def typed_options(found: Command, rest: str) -> dict[str, str]:
+def typed_options(found: Command, rest: str) -> dict[str, str | int]:
     """The words after a `!name` by option; the last option takes what is left, files come with the message. Several words
-    for one of the others stand in quotation marks; a time zone may stand anywhere. Raises Usage."""
-    given: dict[str, str] = {}
-    options = [option for option in found.options if option.kind != "file"]
+    for one of the others stand in quotation marks. Raises Usage."""
+    given, rest = _named(found, rest)
+    options = [option for option in found.options if option.kind != "file" and not option.named]
     for option in [option for option in options if option.kind == "link"]:
         options.remove(option)
         address, rest = _link(option, rest)
         if address:
             given[option.name] = address
-        elif option.required:
-            raise _missing(found, option)
-    for option in [option for option in options if option.kind == "timezone"]:
-        options.remove(option)
-        zone, rest = _zone(rest)
-        if zone:
-            given[option.name] = zone
         elif option.required:
             raise _missing(found, option)
     for index, option in enumerate(options):
@@ -111,7 +125,7 @@ def typed_options(found: Command, rest: str) -> dict[str, str]:
             if option.required:
                 raise _missing(found, option)
             continue
-        given[option.name] = _chosen(found, option, word) if option.kind == "choice" else word
+        given[option.name] = _understood(found, option, word)
         rest = remaining
     return given
 
@@ -127,14 +141,40 @@ def _first(words: str) -> tuple[str, str]:
     return word, rest
 
 
-def _zone(rest: str) -> tuple[str | None, str]:
-    """The name of a time zone (Area/City, or UTC) among the words, and the words without it."""
-    words = rest.split()
-    known = {name.casefold(): name for name in available_timezones() if "/" in name or name == "UTC"}
-    for index, word in enumerate(words):
-        if zone := known.get(word.casefold()):
-            return zone, " ".join(words[:index] + words[index + 1 :])
-    return None, rest
+def _named(found: Command, rest: str) -> tuple[dict[str, str | int], str]:
+    """The options that are given as `name: value`, each value as far as the next name; and the words before the first."""
+    known = {option.name: option for option in found.options if option.named}
+    if not known:
+        return {}, rest
+    parts = re.split(rf"(?i)(?:^|(?<=\s))({'|'.join(known)})\s*[:=]", rest)
+    given: dict[str, str | int] = {}
+    for name, value in zip(parts[1::2], parts[2::2], strict=True):
+        option = known[name.lower()]
+        if not value.strip():
+            raise Usage(f"Say what {option.name} is to be: `{option.name}: ...`. {option.description.capitalize()}.")
+        given[option.name] = _understood(found, option, value.strip())
+    missing = [option for option in known.values() if option.required and option.name not in given]
+    if missing:
+        raise _missing(found, missing[0])
+    return given, parts[0]
+
+
+def _understood(found: Command, option: Option, word: str) -> str | int:
+    if option.kind == "choice":
+        return _chosen(found, option, word)
+    return whole_number(option, word) if option.kind == "number" else word
+
+
+def whole_number(option: Option, word: str) -> int:
+    """The number somebody typed. Raises Usage."""
+    cleaned = word.strip().removeprefix("+").replace(",", "")
+    digits = cleaned.removeprefix("-")
+    number = int(cleaned) if digits.isascii() and digits.isdecimal() and len(digits) <= LONGEST_NUMBER else None
+    low, high = option.least, option.most
+    if number is None or (low is not None and number < low) or (high is not None and number > high):
+        between = f" from {low:,} to {high:,}" if low is not None and high is not None else ""
+        raise Usage(f"For {option.name} I need a whole number{between}. {option.description.capitalize()}.")
+    return number
 
 
 def _missing(found: Command, option: Option) -> Usage:
@@ -177,7 +217,8 @@ def mentioned_id(word: str) -> str | None:
     return found.group(1) if found else None
 
 
-def help_groups() -> dict[str, list[Command]]:
-    """All commands by group."""
-    found = {group: [one for one in registry.values() if one.group == group] for group in GROUPS}
+def help_groups(*, staff: bool = False) -> dict[str, list[Command]]:
+    """The commands of members, or of staff, by group."""
+    groups = [group for group in GROUPS if (group == STAFF) == staff]
+    found = {group: [one for one in registry.values() if one.group == group] for group in groups}
     return {group: members for group, members in found.items() if members}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, time
 from typing import Any
 
-from fleet.contracts.points import ActivityValues, Leaderboard, Place, Standing, Streak
+from fleet.contracts.points import ActivityValues, Leaderboard, Place, Receipt, Standing, Streak
 from fleet.contracts.points import History as PointsHistory
 from services.bot.cards import (
     AMBER,
@@ -28,6 +28,8 @@ Presenter = Callable[[Any, dict[str, Any]], Rendered]
 presenters: dict[str, Presenter] = {}
 
 PERIODS = {"all_time": "all time", "weekly": "this week", "monthly": "this month"}
+# As many as points gives at a time.
+HISTORY_PAGE = 10
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
 
@@ -70,18 +72,56 @@ def show_history(history: PointsHistory, arguments: dict[str, Any]) -> Rendered:
     if not history.items:
         text = "You have no points yet. Say hello in a channel: your first message of a day earns some. More ways: /pointvalues"
         return Rendered(Card(title="Your points", text=text), short=f"You have no points yet. {SENT_DIRECTLY}")
-    lines = [
-        f"**{signed(entry.points)}** {plain(entry.name, 80)}, {moment(entry.occurred_at)} (then {entry.balance_after:,})"
-        for entry in history.items
-    ]
     page = int(arguments.get("page", 1))
+    lines = [
+        f"`{number}` **{signed(entry.points)}** {plain(entry.name, 80)}, {moment(entry.occurred_at)}"
+        f" (then {entry.balance_after:,})"
+        for number, entry in enumerate(history.items, (page - 1) * HISTORY_PAGE + 1)
+    ]
     card = Card(
         title="Your latest points",
         text="\n".join(lines),
-        footer=f"Page {page} · What you can spend now: /points",
+        footer=f"Page {page} · Why one is there: /receipt and its number · What you can spend: /points",
         buttons=leafing("history", "", arguments, history.next_cursor),
     )
     return Rendered(card, short=SENT_DIRECTLY, next_cursor=history.next_cursor)
+
+
+_KINDS = {
+    "adjustment": "A correction by the staff",
+    "reversal": "An earlier entry was taken back",
+    "hold": "Reserved for a reward you asked for",
+    "release": "Came back: the reward was not given out",
+    "refund": "Came back: the reward was refunded",
+    "award": "You earned it",
+}
+
+
+@presenter("receipt")
+def show_receipt(receipt: Receipt, _arguments: dict[str, Any]) -> Rendered:
+    """Why an entry of the points log is there: what for, by which rule, who decided, on which evidence."""
+    what = _KINDS.get(receipt.kind, "An entry of your points log")
+    fields = [("When", moment(receipt.occurred_at)), ("You had then", f"{points(receipt.balance_after)} available")]
+    if receipt.rule_version is not None:
+        fields.append(("Rule", f"{plain(receipt.name, 80)}, version {receipt.rule_version} of its rule"))
+    if receipt.decided_by:
+        fields.append(("Decided by", name_of(receipt.decided_by)))
+    told = {
+        "Why": receipt.details,
+        "You wrote": receipt.description,
+        "Link": receipt.url,
+        "File": receipt.evidence_name,
+    }
+    fields += [(name, plain(words, 800)) for name, words in told.items() if words]
+    name = plain(receipt.name, 80) if receipt.kind == "award" else what
+    card = Card(
+        title=f"{signed(receipt.points)}: {name}",
+        text=f"{what}." if receipt.kind == "award" else "",
+        fields=fields,
+        footer=f"Entry {receipt.number:,} of your points, the newest is 1 · All of them: /pointshistory",
+        colour=GREEN if receipt.points >= 0 else AMBER,
+    )
+    return Rendered(card, short=SENT_DIRECTLY)
 
 
 @presenter("values")

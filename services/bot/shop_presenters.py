@@ -1,247 +1,277 @@
-"""How the shop looks in Discord: the catalogue as its viewer may use it, the question before points are spent, and what
-became of a redemption."""
+"""How the shop looks: what there is and what each lacks, the question before spending, and what became of a redemption.
 
-from typing import Any
+Buttons carry what they are about in their ids, so they work after any restart. The question carries a wish of its own, a
+name made once: however often its button is pressed, and by whichever answer it is told, the wish is granted once.
+"""
+
+from typing import Any, get_args
 from uuid import UUID
 
-from fleet.contracts.rewards import Catalogue, CatalogueEntry, RedemptionEntry, RedemptionOutcome, Redemptions
-from services.bot.cards import AMBER, BAD, BLUE, GOLD, GOOD, GREEN, Button, Card, Rendered, moment, plain
+from fleet.contracts.rewards import (
+    Catalogue,
+    CatalogueEntry,
+    Category,
+    Milestones,
+    RedemptionEntry,
+    RedemptionOutcome,
+    Redemptions,
+)
+from services.bot.cards import AMBER, BAD, BLUE, GOLD, GOOD, GREEN, Button, Card, Rendered, label, moment, plain
 from services.bot.cards import points as in_points
 from services.bot.presenters import leafing, presenter
-from services.bot.refusals import SENT_DIRECTLY
+from services.bot.refusals import SENT_DIRECTLY, Usage
+from services.bot.suggesting import the_one
 
-# Ids of buttons: `shop:look:<reward>`, `shop:redeem:<reward>`, `shop:cancel:<redemption>`; `shop:leave:` has no subject.
+CATEGORIES: tuple[str, ...] = get_args(Category)
 PREFIX = "shop:"
-LOOK, REDEEM, CANCEL, LEAVE = "look", "redeem", "cancel", "leave"
-CATEGORIES = {
-    "merchandise": "Merchandise",
-    "gift_cards": "Gift cards",
-    "experiences": "Experiences",
-    "services": "Services",
-    "digital": "Digital",
-    "other": "Other",
+WANT, YES, DETAILS, NO, CANCEL = "want", "yes", "details", "no", "cancel"
+# While a member may still take it back themselves.
+OPEN = ("requested", "pending")
+STATES = {
+    "requested": ("⏳", "points are being reserved"),
+    "pending": ("⏳", "waits for the staff"),
+    "approved": ("✅", "approved"),
+    "shipped": ("📦", "on its way"),
+    "delivered": ("🎁", "delivered"),
+    "declined": ("❌", "declined"),
+    "cancelled": ("↩️", "cancelled"),
+    "rejected": ("❌", "not approved"),
+    "expired": ("⌛", "expired"),
+    "refunded": ("↩️", "refunded"),
 }
-# A row has five buttons, and two of them leaf.
-MOST_BUTTONS = 3
-_SIGNS = {
-    **dict.fromkeys(("requested", "pending"), "⏳"),
-    **dict.fromkeys(("approved", "shipped", "delivered"), "✅"),
-    **dict.fromkeys(("declined", "rejected", "expired"), "❌"),
-    **dict.fromkeys(("cancelled", "refunded"), "↩️"),
-}
-_STATES = {
-    "requested": "is being checked",
-    "pending": "waits for the staff",
-    "declined": "was not possible",
+_NEXT_STEP = {
+    "insufficient-points": "How to earn some: `/pointvalues`.",
+    "locked": "How to earn more: `/pointvalues`.",
+    "out-of-stock": "Ask the staff whether more are coming, or choose another one: `/shop`.",
+    "limit-reached": "What else there is: `/shop`.",
+    "suspended": "Until when: `/points`.",
+    "retired": "What there is: `/shop`.",
 }
 
 
-def button_id(action: str, subject: UUID | None = None) -> str:
-    """The id of a button: `shop:redeem:<id>`."""
-    return f"{PREFIX}{action}:{subject or ''}"
+def want_id(incentive_id: UUID) -> str:
+    """The id of a button that asks for a reward."""
+    return f"{PREFIX}{WANT}:{incentive_id}"
 
 
-def _label(words: str, name: str) -> str:
-    """A button's text, within Discord's 80 characters. It is shown as it is: nothing in it has power."""
-    text = f"{words} {' '.join(name.split())}"
-    return text if len(text) <= 80 else f"{text[:79]}…"
+def wish_id(action: str, incentive_id: UUID, price: int, wish: str) -> str:
+    """The id of a button under the question before spending: which reward, at which price, by which wish."""
+    return f"{PREFIX}{action}:{incentive_id}:{price}:{wish}"
 
 
-def lacking(entry: CatalogueEntry) -> str:
-    """What stands between the viewer and the reward, in words; empty when nothing does."""
-    return {
-        None: "",
-        "insufficient-points": f"{in_points(entry.points_missing)} missing",
-        "locked": f"from {in_points(entry.min_lifetime_points or 0)} earned in all",
-        "out-of-stock": "none left at the moment",
-        "limit-reached": "you have had all that one member may have",
-        "suspended": "not while you are suspended",
+def cancel_id(redemption_id: UUID) -> str:
+    """The id of a button that takes a redemption back."""
+    return f"{PREFIX}{CANCEL}:{redemption_id}"
+
+
+def lacks(entry: CatalogueEntry, lifetime: int | None = None) -> str:
+    """What stands between the member and a reward, in words; empty when nothing does."""
+    if entry.reason == "insufficient-points":
+        return f"you need {in_points(entry.points_missing)} more"
+    if entry.reason == "locked":
+        level = entry.min_lifetime_points or 0
+        so_far = "" if lifetime is None else f"; so far you have earned {lifetime:,}"
+        return f"locked: for members who have earned {in_points(level)} in all{so_far}"
+    words = {
+        "out-of-stock": "out of stock",
+        "limit-reached": f"you have had as many as one may have ({entry.per_member_limit or 0:,})",
+        "suspended": "you are suspended and cannot spend points",
         "retired": "not in the shop any more",
-    }.get(entry.reason, "not for you at the moment")
+    }
+    return words.get(entry.reason or "", "")
 
 
-def _line(entry: CatalogueEntry) -> str:
-    few = f", {entry.stock:,} left" if entry.stock is not None and 0 < entry.stock <= 10 else ""
-    missing = lacking(entry)
-    sign = "🔓" if entry.can_redeem else "🔒"
-    return f"{sign} **{plain(entry.name, 80)}** {in_points(entry.points_required)}{few}" + (
-        f": {missing}" if missing else ""
-    )
+def _stock(entry: CatalogueEntry) -> str:
+    if entry.stock is None:
+        return ""
+    return f", {entry.stock:,} left" if entry.stock else ""
 
 
 @presenter("shop")
-def show_shop(found: Catalogue, arguments: dict[str, Any]) -> Rendered:
-    """A page of the shop, cheapest first, with what each reward lacks, and buttons for those within reach."""
-    category = str(arguments.get("category") or "")
-    category = category if category in CATEGORIES else ""
-    where = f": {CATEGORIES[category]}" if category else ""
-    if not found.items:
-        text = "Nothing here at the moment. The whole shop: /shop" if where else "The shop is empty at the moment."
-        return Rendered(Card(title=f"Rewards{where}", text=text), short=SENT_DIRECTLY)
-    within_reach = [entry for entry in found.items if entry.can_redeem][:MOST_BUTTONS]
-    buttons = leafing("shop", category, arguments, found.next_cursor)
-    buttons += [
-        Button(_label("Get", entry.name), button_id(LOOK, entry.incentive_id), style=GOOD) for entry in within_reach
+def show_shop(shop: Catalogue, arguments: dict[str, Any]) -> Rendered:
+    """A page of the shop, cheapest first, with a button for each reward that the member can have now."""
+    page, category = int(arguments.get("page", 1)), str(arguments.get("argument", ""))
+    title = f"The shop: {category.replace('_', ' ')}" if category else "The shop"
+    if not shop.items:
+        text = "There is nothing here at the moment. Everything there is: `/shop`" if category else "The shop is empty."
+        return Rendered(Card(title=title, text=text), short=SENT_DIRECTLY)
+    lines = []
+    for entry in shop.items:
+        missing = lacks(entry, shop.lifetime)
+        state = f"🔒 {missing}" if missing else "✅ you can have it"
+        lines.append(f"**{plain(entry.name, 100)}**: {in_points(entry.points_required)}{_stock(entry)}\n{state}")
+    choices = [
+        Button(f"Redeem {label(entry.name)}", want_id(entry.incentive_id), style=GOOD)
+        for entry in shop.items
+        if entry.can_redeem
     ]
     card = Card(
-        title=f"Rewards{where}",
-        text="\n".join(_line(entry) for entry in found.items),
-        footer=f"Page {int(arguments.get('page', 1))} · You have {in_points(found.available)} · Get one: /redeem",
+        title=title,
+        text="\n".join(lines),
+        footer=f"Page {page} · You have {in_points(shop.available)} · Spend some: /redeem",
         colour=GOLD,
-        buttons=buttons,
+        choices=choices,
+        buttons=leafing("shop", category, arguments, shop.next_cursor),
     )
-    return Rendered(card, short=SENT_DIRECTLY, next_cursor=found.next_cursor)
+    return Rendered(card, short=SENT_DIRECTLY, next_cursor=shop.next_cursor)
 
 
-@presenter("redeem_which")
-def show_which(found: Catalogue, _arguments: dict[str, Any]) -> Rendered:
-    """The reward that was named: the question whether to spend the points, or which of several is meant."""
-    if not found.items:
-        return Rendered(
-            Card(title="No such reward", text="Nothing in the shop is called that. What there is: /shop", colour=AMBER),
-            short=SENT_DIRECTLY,
-        )
-    if len(found.items) == 1:
-        return _question(found.items[0], found.available)
-    buttons = [Button(_label("", entry.name).strip(), button_id(LOOK, entry.incentive_id)) for entry in found.items]
-    text = "\n".join(_line(entry) for entry in found.items)
-    return Rendered(Card(title="Which one do you mean?", text=text, buttons=buttons), short=SENT_DIRECTLY)
+@presenter("redeem_named")
+def show_named(found: Catalogue, arguments: dict[str, Any]) -> Rendered:
+    """The question about the reward that somebody named, if it is clear which one they mean."""
+    try:
+        return show_question(the_one(found.items, str(arguments.get("words", ""))), arguments)
+    except Usage as unclear:
+        return Rendered(Card(title="Which reward?", text=str(unclear), colour=AMBER), short=SENT_DIRECTLY)
 
 
 @presenter("redeem_question")
-def show_question(entry: CatalogueEntry, _arguments: dict[str, Any]) -> Rendered:
-    """A reward that was chosen by its button."""
-    return _question(entry, None)
-
-
-def _question(entry: CatalogueEntry, available: int | None) -> Rendered:
-    """Nothing is spent before this is answered."""
-    fields = [("Price", in_points(entry.points_required))]
-    if entry.limit_left is not None:
-        fields.append(("You may still have", f"{entry.limit_left:,}"))
+def show_question(entry: CatalogueEntry, arguments: dict[str, Any]) -> Rendered:
+    """Whether the points are really to be spent; or why they cannot be."""
+    name = plain(entry.name, 100)
     if not entry.can_redeem:
-        card = Card(
-            title=plain(entry.name, 120),
-            text=f"{plain(entry.description, 1000)}\n\nNot possible now: {lacking(entry)}.".strip(),
-            fields=fields,
-            footer="How to earn more: /pointvalues" if entry.points_missing else "All rewards: /shop",
-            colour=AMBER,
+        text = (
+            f"{name} costs {in_points(entry.points_required)}: {lacks(entry)}. {_NEXT_STEP.get(entry.reason or '', '')}"
         )
-        return Rendered(card, short=SENT_DIRECTLY)
-    if available is not None:
-        fields.append(("You have afterwards", in_points(available - entry.points_required)))
+        return Rendered(Card(title="Not yet", text=text, colour=AMBER), short=SENT_DIRECTLY)
+    price, wish = entry.points_required, str(arguments["wish"])
+    fields = [("What it is", plain(entry.description, 1000))] if entry.description else []
+    if entry.limit_left is not None:
+        fields.append(("How often", f"You can have it {entry.limit_left:,} more {_times(entry.limit_left)}."))
     card = Card(
-        title=f"{plain(entry.name, 120)} for {in_points(entry.points_required)}?",
-        text=plain(entry.description, 1000),
+        title=f"Spend {in_points(price)} on {name}?",
+        text="The points are reserved at once and spent when the staff approve. Until then you can take it back: "
+        "`/redemptions`.",
         fields=fields,
-        footer="The points are reserved at once, and spent when the staff approve.",
         colour=BLUE,
         buttons=[
-            Button(f"Yes, for {in_points(entry.points_required)}", button_id(REDEEM, entry.incentive_id), style=GOOD),
-            Button("Not now", button_id(LEAVE)),
+            Button(f"Yes, spend {in_points(price)}", wish_id(YES, entry.incentive_id, price, wish), style=GOOD),
+            Button("Yes, with delivery details", wish_id(DETAILS, entry.incentive_id, price, wish)),
+            Button("No", f"{PREFIX}{NO}"),
         ],
     )
     return Rendered(card, short=SENT_DIRECTLY)
 
 
-LEFT = Card(title="Nothing was spent", text="The reward is still in the shop: /shop")
+def _times(number: int) -> str:
+    return "time" if number == 1 else "times"
+
+
+NOTHING_SPENT = Card(title="Nothing was spent", text="You keep your points. What else there is: `/shop`")
 
 
 @presenter("redeemed")
 def show_redeemed(outcome: RedemptionOutcome, _arguments: dict[str, Any]) -> Rendered:
-    """The points are reserved, and what happens next."""
-    name = plain(outcome.name, 120)
+    """What became of the wish, with what is left."""
+    name, sign = plain(outcome.name, 100), STATES[outcome.status][0]
     if outcome.status != "pending":
-        return Rendered(
-            Card(title=name, text=f"This one {state(outcome.status)}.", footer="All of yours: /redemptions")
-        )
-    left = f" You have **{in_points(outcome.remaining_points)}** left." if outcome.remaining_points is not None else ""
-    text = f"{in_points(outcome.points_spent)} are reserved.{left} The staff look at it next, and I will tell you."
+        return Rendered(_as_it_stands(outcome), short=SENT_DIRECTLY)
+    left = "" if outcome.remaining_points is None else f" You have {in_points(outcome.remaining_points)} left."
     card = Card(
-        title=f"Asked for: {name}", text=text, footer="How it stands, or take it back: /redemptions", colour=GREEN
+        title=f"{sign} Asked for: {name}",
+        text=f"{in_points(outcome.points_spent)} are reserved.{left} The staff look at it next; I will tell you what they say.",
+        footer="How it stands, and taking it back: /redemptions",
+        colour=GREEN,
     )
-    return Rendered(card, short=f"Asked for **{name}**. {SENT_DIRECTLY}")
+    return Rendered(card, short=f"Asked for: **{name}**. {SENT_DIRECTLY}")
 
 
-def state(status: str) -> str:
-    """How a redemption stands, as the end of a sentence about it."""
-    return _STATES.get(status, f"is {status}")
-
-
-@presenter("redemptions")
-def show_redemptions(found: Redemptions, arguments: dict[str, Any]) -> Rendered:
-    """What somebody asked for, newest first; what still waits can be taken back."""
-    if not found.items:
-        text = "You have not asked for a reward yet. What there is: /shop"
-        return Rendered(Card(title="Your rewards", text=text), short=SENT_DIRECTLY)
-    waiting = [entry for entry in found.items if entry.status == "pending"][:MOST_BUTTONS]
-    buttons = leafing("redemptions", "", arguments, found.next_cursor)
-    buttons += [
-        Button(_label("Take back", entry.name), button_id(CANCEL, entry.redemption_id), style=BAD) for entry in waiting
-    ]
-    card = Card(
-        title="Your rewards",
-        text="\n".join(_redemption_line(entry) for entry in found.items),
-        footer=f"Page {int(arguments.get('page', 1))} · More rewards: /shop",
-        buttons=buttons,
+def _as_it_stands(outcome: RedemptionOutcome) -> Card:
+    sign, state = STATES[outcome.status]
+    back = " Your points are available again, or will be in a moment." if outcome.status == "cancelled" else ""
+    return Card(
+        title=f"{sign} {plain(outcome.name, 100)}: {state}",
+        text=f"It cost {in_points(outcome.points_spent)}.{back}",
+        footer="All of yours: /redemptions",
+        colour=BLUE,
     )
-    return Rendered(card, short=SENT_DIRECTLY, next_cursor=found.next_cursor)
-
-
-def _redemption_line(entry: RedemptionEntry) -> str:
-    said = [f"asked for {moment(entry.requested_at, 'd')}"]
-    if entry.tracking_info:
-        said.append(f"tracking: {plain(entry.tracking_info, 100)}")
-    if entry.note:
-        said.append(f"“{plain(entry.note, 120)}”")
-    name, price = plain(entry.name, 80), in_points(entry.points_spent)
-    return f"{_SIGNS[entry.status]} **{name}** ({price}) {state(entry.status)}: {', '.join(said)}"
 
 
 @presenter("redemption_cancelled")
 def show_cancelled(outcome: RedemptionOutcome, _arguments: dict[str, Any]) -> Rendered:
-    """It was taken back."""
-    text = f"**{plain(outcome.name, 120)}** is taken back, and your {in_points(outcome.points_spent)} are yours again."
-    return Rendered(
-        Card(title="Taken back", text=text, footer="What you have: /points", colour=GREEN), short=SENT_DIRECTLY
-    )
+    """The member took it back."""
+    return Rendered(_as_it_stands(outcome), short=SENT_DIRECTLY)
 
 
-@presenter("redemption_decided")
-def show_decided(outcome: RedemptionOutcome, _arguments: dict[str, Any]) -> Rendered:
-    """What the one who pressed a button reads; everybody else sees it on the card."""
-    text = f"**{plain(outcome.name, 120)}**, {in_points(outcome.points_spent)}: it {state(outcome.status)}."
-    return Rendered(Card(title=outcome.status.capitalize(), text=text, colour=GREEN))
-
-
-@presenter("milestones")
-def show_milestones(found: Catalogue, arguments: dict[str, Any]) -> Rendered:
-    """Which rewards have come into reach so far, and which come next."""
-    reached = [entry for entry in found.items if entry.unlocked_at is not None]
-    ahead = [entry for entry in found.items if entry.unlocked_at is None]
-    fields = []
-    if reached:
-        lines = [
-            f"🔓 **{plain(entry.name, 80)}** {in_points(entry.points_required)}, {moment(entry.unlocked_at, 'd')}"
-            for entry in reached
-            if entry.unlocked_at is not None
-        ]
-        fields.append(("Reached", "\n".join(lines)))
-    if ahead:
-        fields.append(("Next", "\n".join(_ahead(entry) for entry in ahead[:5])))
-    if not fields:
-        fields.append(("Next", "The shop is empty at the moment."))
+@presenter("redemptions")
+def show_redemptions(found: Redemptions, arguments: dict[str, Any]) -> Rendered:
+    """What a member redeemed, newest first, with a button for each that they may still take back."""
+    if not found.items:
+        text = "You have not redeemed anything yet. What your points can become: `/shop`"
+        return Rendered(Card(title="Your redemptions", text=text), short=SENT_DIRECTLY)
+    page = int(arguments.get("page", 1))
+    lines = [line for entry in found.items for line in _lines(entry)]
+    choices = [
+        Button(f"Cancel {label(entry.name)}", cancel_id(entry.redemption_id), style=BAD)
+        for entry in found.items
+        if entry.status in OPEN
+    ]
     card = Card(
-        title="Your milestones",
-        text=f"You have {in_points(found.available)} to spend, and earned {in_points(found.lifetime)} in all.",
-        fields=fields,
-        footer="How to earn more: /pointvalues · The shop: /shop",
-        colour=GOLD,
-        buttons=leafing("milestones", "", arguments, found.next_cursor),
+        title="Your redemptions",
+        text="\n".join(lines),
+        footer=f"Page {page} · {found.pending:,} waiting for the staff · More: /shop",
+        choices=choices,
+        buttons=leafing("redemptions", "", arguments, found.next_cursor),
     )
     return Rendered(card, short=SENT_DIRECTLY, next_cursor=found.next_cursor)
 
 
-def _ahead(entry: CatalogueEntry) -> str:
-    missing = lacking(entry)
-    return f"🔒 **{plain(entry.name, 80)}** {in_points(entry.points_required)}" + (f": {missing}" if missing else "")
+def _lines(entry: RedemptionEntry) -> list[str]:
+    sign, state = STATES[entry.status]
+    lines = [
+        f"{sign} **{plain(entry.name, 100)}**, {in_points(entry.points_spent)}: {state}, asked for "
+        f"{moment(entry.requested_at, 'd')}"
+    ]
+    if entry.note:
+        lines.append(f"  They wrote: {plain(entry.note, 200)}")
+    if entry.tracking_info:
+        lines.append(f"  Tracking: {plain(entry.tracking_info, 200)}")
+    if entry.estimated_delivery and entry.status == "shipped":
+        lines.append(f"  Expected: {entry.estimated_delivery.isoformat()}")
+    return lines
+
+
+@presenter("milestones")
+def show_milestones(found: Milestones, _arguments: dict[str, Any]) -> Rendered:
+    """What the member's points have reached, and what comes next."""
+    fields: list[tuple[str, str]] = []
+    if found.unlocked:
+        lines = [
+            f"**{plain(entry.name, 100)}**, {in_points(entry.points_required)}"
+            + (f", {moment(entry.unlocked_at, 'd')}" if entry.unlocked_at else "")
+            for entry in found.unlocked
+        ]
+        more = found.unlocked_count - len(found.unlocked)
+        fields.append(
+            (f"Unlocked: {found.unlocked_count:,}", "\n".join(lines + ([f"and {more:,} more"] if more else [])))
+        )
+    if found.following:
+        ahead = [
+            f"**{plain(entry.name, 100)}**, {in_points(entry.points_required)}: {_distance(entry, found)}"
+            for entry in found.following
+        ]
+        fields.append(("Next", "\n".join(ahead)))
+    card = Card(
+        title="Your milestones",
+        text="" if fields else "There are no rewards at the moment. Have a look again soon.",
+        fields=fields,
+        footer=f"You have {in_points(found.available)} · All rewards: /shop · How to earn: /pointvalues",
+        colour=GOLD,
+    )
+    return Rendered(card, short=SENT_DIRECTLY)
+
+
+def _distance(entry: CatalogueEntry, found: Milestones) -> str:
+    level = entry.min_lifetime_points or 0
+    parts = [f"{in_points(entry.points_missing)} to go"] if entry.points_missing else []
+    if found.lifetime < level:
+        parts.append(f"{in_points(level - found.lifetime)} more to earn in all")
+    return ", ".join(parts)
+
+
+@presenter("redemption_decided")
+def show_decided(outcome: RedemptionOutcome, _arguments: dict[str, Any]) -> Rendered:
+    """What the one who pressed a button on its card reads; everybody else sees it on the card."""
+    sign, words = STATES[outcome.status]
+    text = f"**{plain(outcome.name, 100)}**, {in_points(outcome.points_spent)}."
+    return Rendered(Card(title=f"{sign} {words.capitalize()}", text=text, colour=GREEN))

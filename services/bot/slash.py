@@ -17,10 +17,13 @@ Start = Callable[[nextcord.Interaction[Any], Command, dict[str, Any]], Awaitable
 
 _ANNOTATIONS: dict[str, Any] = {
     "text": str,
+    "number": int,
+    "reward": str,
+    "any_reward": str,
+    "activity": str,
+    "time_zone": str,
     "choice": str,
     "link": str,
-    "reward": str,
-    "timezone": str,
     "member": nextcord.Member,
     "file": nextcord.Attachment,
     "channel": nextcord.TextChannel,
@@ -40,11 +43,17 @@ def slash_command(command: Command, start: Start) -> nextcord.SlashApplicationCo
         [interaction, *(_parameter(option) for option in command.options)]
     )
     made = nextcord.SlashApplicationCommand(name=command.name, description=command.description, callback=callback)
-    for option in command.options:
-        if option.kind in suggesting.SUGGESTED:
-            made.on_autocomplete(option.name)(suggesting.suggests(option.kind))
     made.from_callback(callback)
     return made
+
+
+def _suggest(kind: str) -> Callable[[Any, str], Awaitable[None]]:
+    async def suggest(interaction: Any, typed: str) -> None:
+        choices = await suggesting.offered(kind, person_of(interaction.user), str(typed or ""))
+        # nextcord leaves an empty list unsent, and Discord would show an error.
+        await interaction.response.send_autocomplete(choices)
+
+    return suggest
 
 
 def _parameter(option: Option) -> inspect.Parameter:
@@ -54,7 +63,9 @@ def _parameter(option: Option) -> inspect.Parameter:
         required=option.required,
         default=None,
         choices=list(option.choices) or None,
-        autocomplete=option.kind in suggesting.SUGGESTED,
+        min_value=option.least,
+        max_value=option.most,
+        autocomplete_callback=_suggest(option.kind) if option.kind in suggesting.KINDS else None,
     )
     return inspect.Parameter(
         option.name,

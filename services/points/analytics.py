@@ -72,6 +72,16 @@ def points_log_entry(session: Session, member_id: UUID | None, transfer_id: UUID
     return row
 
 
+def points_log_at(session: Session, member_id: UUID, number: int) -> Any:
+    """The receipt at this place of the member's log, the newest being 1; NotFound when the log is shorter."""
+    statement = _log().where(Ledger.member_id == ledger.resolve(session, member_id))
+    statement = statement.order_by(Transfer.occurred_at.desc(), Transfer.id.desc()).offset(number - 1).limit(1)
+    row = session.execute(statement).first()
+    if row is None:
+        raise NotFound("Your points log has no such entry. The newest one is number 1.")
+    return row
+
+
 def standing(session: Session, member_id: UUID) -> Standing:
     """Balance, all-time rank and suspension of a member."""
     member_id = ledger.resolve(session, member_id)

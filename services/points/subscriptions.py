@@ -22,6 +22,7 @@ from services.points import (  # noqa: F401 the *_subscriptions add their handle
     merge_subscriptions,
     privacy_subscriptions,
     ranks,
+    report_subscriptions,
     review_subscriptions,
     submission_subscriptions,
 )

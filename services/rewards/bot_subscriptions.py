@@ -8,7 +8,7 @@ from fleet import outbox
 from fleet.contracts import rewards
 from fleet.messages import Envelope
 from fleet.problems import Forbidden, invalid
-from services.rewards import awaited, catalog, decisions, listings, members, outcomes, redemptions, shop
+from services.rewards import awaited, catalog, decisions, listings, members, milestones, outcomes, redemptions, shop
 from services.rewards.heard import subscriptions
 from services.rewards.shop import Offer
 
@@ -34,6 +34,19 @@ def get_catalogue(session: Session, question: Envelope[rewards.GetCatalogue]) ->
 def get_incentive(session: Session, question: Envelope[rewards.GetIncentive]) -> rewards.CatalogueEntry:
     """One incentive as one member sees it."""
     return _offered(shop.offer(session, question.data.member_id, question.data.incentive_id))
+
+
+@subscriptions.handles(rewards.GetMilestones)
+def get_milestones(session: Session, question: Envelope[rewards.GetMilestones]) -> rewards.Milestones:
+    """What a member has reached, and what comes next."""
+    found = milestones.read(session, question.data.member_id)
+    return rewards.Milestones(
+        found.available,
+        found.lifetime,
+        [_offered(offer) for offer in found.unlocked],
+        found.unlocked_count,
+        [_offered(offer) for offer in found.following],
+    )
 
 
 def _offered(offer: Offer) -> rewards.CatalogueEntry:
@@ -121,7 +134,12 @@ def redeem(session: Session, command: Envelope[rewards.Redeem]) -> Any:
         raise invalid("/delivery_details", f"at most {LONGEST_DETAILS} characters")
     details = {"text": wish.delivery_details} if wish.delivery_details else None
     made = redemptions.request(
-        session, wish.member_id, wish.incentive_id, details=details, reference=f"discord:{wish.reference}"
+        session,
+        wish.member_id,
+        wish.incentive_id,
+        details=details,
+        reference=f"discord:{wish.reference}",
+        expected_points=wish.expected_points,
     )
     if made.status == "requested":
         awaited.keep(session, made.id, command)

@@ -44,6 +44,12 @@ class LimitReached(Problem):
     status, slug, title = 409, "limit-reached", "You have had as many of this reward as one may have"
 
 
+class PriceChanged(Problem):
+    """It costs something else than what the member agreed to."""
+
+    status, slug, title = 409, "price-changed", "The price of this reward has changed"
+
+
 @dataclass(frozen=True)
 class Actor:
     """Who takes a step; only members and staff have an id."""
@@ -62,10 +68,12 @@ def request(
     *,
     details: dict[str, Any] | None = None,
     reference: str | None = None,
+    expected_points: int | None = None,
 ) -> Redemption:
     """Begin a redemption at the price of this moment; a known `reference` gives the one it began.
 
-    Raises NotFound for a reward that is not in the shop, Suspended, LimitReached, OutOfStock. Whether the points suffice,
+    Raises NotFound for a reward that is not in the shop, Suspended, LimitReached, OutOfStock, and PriceChanged when it
+    costs something else than `expected_points`. Whether the points suffice,
     points says later.
     """
     owner = members.hold_still(session, member_id)
@@ -75,6 +83,9 @@ def request(
     incentive = catalog.lock(session, incentive_id)
     if not incentive.is_active:
         raise NotFound("This reward is not in the shop.")
+    price = incentive.points_required
+    if expected_points not in (None, price):
+        raise PriceChanged(f"{incentive.name} costs {price} points now. Nothing was spent.", points_required=price)
     _refuse_beyond_limit(session, owner, incentive)
     has_item = catalog.take_item(session, incentive)
     begun, commands = saga.begin(_wanted(owner, incentive, has_item))

@@ -1,5 +1,6 @@
 """The shop as one member sees it: what they can redeem now, and, of everything else, what is missing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,16 +58,17 @@ def page(
         filters = [*filters, own]
     incentives, following = catalog.listed(session, filters, limit, cursor)
     member = members.find(session, member_id)
-    return Page(_offers(session, member_id, member, incentives), member.available, member.lifetime, following)
+    return Page(offers(session, member_id, member, incentives), member.available, member.lifetime, following)
 
 
 def offer(session: Session, member_id: UUID, incentive_id: UUID) -> Offer:
     """One incentive, active or not, as the member sees it; NotFound."""
     member_id = members.resolve(session, member_id)
-    return _offers(session, member_id, members.find(session, member_id), [catalog.find(session, incentive_id)])[0]
+    return offers(session, member_id, members.find(session, member_id), [catalog.find(session, incentive_id)])[0]
 
 
-def _offers(session: Session, member_id: UUID, member: Member, incentives: list[Incentive]) -> list[Offer]:
+def offers(session: Session, member_id: UUID, member: Member, incentives: Sequence[Incentive]) -> list[Offer]:
+    """What each of these incentives is to the member, whose id is resolved."""
     ids = [each.id for each in incentives]
     used, when = _used(session, member_id, ids), unlocks.unlocked_at(session, member_id, ids)
     suspended = auth_state.is_suspended(session, member_id)

@@ -14,14 +14,21 @@ from fleet.contracts.users import (
 )
 from fleet.mail import Sender
 from fleet.messages import Envelope
-from fleet.subscriptions import Subscriptions
-from services.users import accounts, erasures, link_codes, linking, onboarding, privacy_replies
+from services.users import (  # noqa: F401 the *_subscriptions add their handlers when they are imported
+    accounts,
+    erasures,
+    link_codes,
+    linking,
+    onboarding,
+    preference_subscriptions,
+    privacy_replies,
+)
 from services.users.chores import Chores
+from services.users.heard import subscriptions
 
 # What the worker keeps doing beside the messages.
 PARTS = (Sender, Chores)
 
-subscriptions = Subscriptions("users")
 subscriptions.on_reply = privacy_replies.on_reply
 
 

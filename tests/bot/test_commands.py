@@ -9,9 +9,9 @@ import pytest
 
 import services.bot.cogs  # noqa: F401  declares the commands
 from services.bot.calls import Call
-from services.bot.cogs.general import help_card
+from services.bot.cogs.general import HELP, help_page, help_pages
 from services.bot.cogs.leafing import parse, question_of
-from services.bot.commands import GROUPS, Option, called, command, mentioned_id, registry, typed_options
+from services.bot.commands import GROUPS, STAFF, Option, called, command, mentioned_id, registry, typed_options
 from services.bot.presenters import page_id
 from services.bot.refusals import Usage
 from services.bot.slash import slash_command
@@ -67,9 +67,24 @@ def test_each_command_takes_the_options_it_declares(name):
 
 
 def test_the_help_names_every_command():
-    shown = str(help_card().payload())
-    assert all(f"/{one.usage}`" in shown for one in registry.values())
+    pages = {kind: [page.payload()["embeds"][0] for page in help_pages(kind)] for kind in HELP}
+    for one in registry.values():
+        wanted = "adminhelp" if one.group == STAFF else "help"
+        named = [kind for kind, embeds in pages.items() if f"/{one.usage}`" in str(embeds)]
+        assert named == [wanted], one.name
     assert {one.group for one in registry.values()} <= set(GROUPS)
+
+
+def test_the_help_is_leafed_through_and_every_page_is_whole():
+    for kind in HELP:
+        cards = help_pages(kind)
+        for number, card in enumerate(cards, 1):
+            (embed,) = card.payload()["embeds"]
+            assert len(embed["fields"]) == len(card.fields), "nothing was cut away"
+            assert not any("…" in field["value"] for field in embed["fields"])
+            assert bool(card.buttons) == (len(cards) > 1)
+            assert help_page(kind, number) == card
+        assert help_page(kind, 10**6) == cards[-1]
 
 
 @pytest.mark.parametrize(

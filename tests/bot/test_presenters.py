@@ -5,10 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from fleet.contracts import points, reviews, rewards, users
+from fleet.contracts import points, reviews, users
 from services.bot import presenters, refusals
 from services.bot.cards import Button, Card, Lines, name_of, plain
-from services.bot.cogs.general import WELCOME, help_card
+from services.bot.cogs.general import WELCOME, help_page
+from tests.bot import extremes
 
 AT = datetime(2025, 12, 3, 12, tzinfo=UTC)
 HOSTILE = [
@@ -42,7 +43,8 @@ def check(card):
         assert sum(map(len, texts)) + sum(len(one["name"]) + len(one["value"]) for one in fields) <= 6000
     for row in payload["components"]:
         assert 1 <= len(row["components"]) <= 5
-        assert all(len(one["custom_id"]) <= 100 and len(one["label"]) <= 80 for one in row["components"])
+        assert all(len(one["custom_id"]) <= 100 and 1 <= len(one["label"]) <= 80 for one in row["components"])
+    assert len(payload["components"]) <= 5
     return payload
 
 
@@ -137,60 +139,7 @@ ANSWERS |= {
 }
 
 
-def offer(name, **changes):
-    """A reward as somebody sees it."""
-    words = {
-        "incentive_id": UUID(int=1),
-        "name": name,
-        "points_required": HUGE,
-        "category": "other",
-        "can_redeem": True,
-    }
-    words |= {"points_missing": 0, "is_active": True, "description": name, "stock": 3, "limit_left": HUGE}
-    return rewards.CatalogueEntry(**words | changes)
-
-
-LOCKED = {"can_redeem": False, "points_missing": HUGE, "min_lifetime_points": HUGE}
-REASONS = ("insufficient-points", "locked", "out-of-stock", "limit-reached", "suspended", "retired", "unheard-of")
-SHOP = [
-    rewards.Catalogue([], HUGE, HUGE),
-    rewards.Catalogue([offer(name) for name in HOSTILE[:10]], HUGE, HUGE, "c" * 300),
-    rewards.Catalogue([offer(name, unlocked_at=AT) for name in HOSTILE] * 2, HUGE, HUGE),
-    rewards.Catalogue([offer("x" * 500, reason=reason, **LOCKED) for reason in REASONS], HUGE, HUGE),
-]
-STATES = ("requested", "pending", "approved", "shipped", "delivered", "declined", "cancelled", "rejected", "expired")
-REDEEMED = [
-    rewards.RedemptionOutcome(UUID(int=1), UUID(int=2), UUID(int=3), name, HUGE, status, HUGE)
-    for name in HOSTILE
-    for status in STATES
-]
-REDEMPTIONS = [
-    rewards.RedemptionEntry(
-        UUID(int=1), UUID(int=2), name, UUID(int=3), name, "other", HUGE, status, AT, note=name, tracking_info=name
-    )
-    for name in HOSTILE
-    for status in STATES
-]
-ANSWERS |= {
-    "shop": SHOP,
-    "redeem_which": [
-        *SHOP[:1],
-        rewards.Catalogue([offer("Mug")], HUGE, HUGE),
-        *(rewards.Catalogue([offer(name), offer(name)], HUGE, HUGE) for name in HOSTILE),
-    ],
-    "redeem_question": [offer(name) for name in HOSTILE] + [offer("x", reason=reason, **LOCKED) for reason in REASONS],
-    "redeemed": REDEEMED,
-    "redemption_cancelled": REDEEMED,
-    "redemption_decided": REDEEMED,
-    "redemptions": [
-        rewards.Redemptions([], 0),
-        *(rewards.Redemptions(REDEMPTIONS[at : at + 10], HUGE, "c" * 300) for at in range(0, len(REDEMPTIONS), 10)),
-    ],
-    "milestones": [
-        *SHOP,
-        rewards.Catalogue([offer(name, unlocked_at=AT) for name in HOSTILE * 2], HUGE, HUGE, "c" * 300),
-    ],
-}
+ANSWERS |= extremes.members_answers(HOSTILE, HUGE, AT)
 
 
 REVIEWS = [
@@ -257,7 +206,8 @@ def test_every_answer_keeps_to_the_limits(name, private):
     for answer in ANSWERS[name]:
         for hostile in HOSTILE:
             arguments = {"private": private, "listing": "abcdefghijkl", "page": HUGE, "name": hostile}
-            arguments |= {"draft": str(UUID(int=5)), "zone": hostile, "category": hostile}
+            arguments |= {"draft": str(UUID(int=5)), "zone": hostile}
+            arguments |= {"wish": "abcdefghijkl", "words": hostile, "argument": "a" * 36}
             rendered = presenters.presenters[name](answer, arguments)
             check(rendered.card)
             assert rendered.short is None or len(rendered.short) <= 300
@@ -267,7 +217,7 @@ def test_the_standing_texts_keep_to_the_limits():
     problem = {"status": 409, "title": "t" * 3000, "detail": "d" * 9000}
     for card in (
         WELCOME,
-        help_card(),
+        help_page("help", 1),
         refusals.broken(),
         refusals.not_answering(),
         refusals.received(),
@@ -278,8 +228,9 @@ def test_the_standing_texts_keep_to_the_limits():
 
 def test_a_card_cuts_what_is_too_long():
     fields = [("n" * 300, "v" * 2000)] * 40
-    buttons = [Button("l", f"b{number}") for number in range(9)]
-    check(Card(title="t" * 400, text="x" * 9000, fields=fields, footer="f" * 3000, content="c" * 3000, buttons=buttons))
+    buttons = [Button("l" * 90, f"b{number}") for number in range(9)]
+    words = {"title": "t" * 400, "text": "x" * 9000, "footer": "f" * 3000, "content": "c" * 3000}
+    check(Card(fields=fields, buttons=buttons, choices=buttons * 4, **words))
 
 
 def test_lines_stay_whole_across_fields():

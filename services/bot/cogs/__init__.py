@@ -4,7 +4,17 @@ from collections.abc import Coroutine
 from typing import Any
 
 from services.bot.client import PropelClient
-from services.bot.cogs import general, leaderboard, link, points, review_desk, setup, shop, submissions  # noqa: F401  they declare their commands on import
+from services.bot.cogs import (  # noqa: F401  they declare their commands on import
+    general,
+    leaderboard,
+    link,
+    points,
+    preferences,
+    review_desk,
+    setup,
+    shop,
+    submissions,
+)
 from services.bot.cogs.activity import Activity
 from services.bot.cogs.approvals import Approvals
 from services.bot.cogs.arrivals import Arrivals

@@ -5,6 +5,7 @@ import math
 from services.bot.calls import Call
 from services.bot.cards import GREEN, Card, Lines, Rendered
 from services.bot.commands import command, help_groups
+from services.bot.presenters import leafing
 from services.bot.refusals import SENT_DIRECTLY
 
 GROUP = "Finding your way"
@@ -27,20 +28,46 @@ WELCOME = Card(
 )
 
 
-def help_card() -> Card:
-    """All commands there are, by subject."""
-    fields: list[tuple[str, str]] = []
-    for group, found in help_groups().items():
-        lines = Lines(group, [f"`/{one.usage}` {one.description}" for one in found])
-        fields += lines.fields()
+# The kinds of help, and whether they are for staff. A page is as much as one reads at a time.
+HELP = {"help": False, "adminhelp": True}
+HELP_PAGE = 2600
+
+
+def help_pages(kind: str) -> list[Card]:
+    """All commands there are, by subject, on as many pages as they need."""
+    pages: list[list[tuple[str, str]]] = [[]]
+    for group, found in help_groups(staff=HELP[kind]).items():
+        for name, value in Lines(group, [f"`/{one.usage}` {one.description}" for one in found]).fields():
+            if pages[-1] and sum(map(_length, pages[-1])) + len(name) + len(value) > HELP_PAGE:
+                pages.append([])
+            pages[-1].append((name, value))
+    title = "What staff can ask me" if HELP[kind] else "What you can ask me"
     footer = "Every command can also be typed with ! instead of /, here or in a direct message to me."
-    return Card(title="What you can ask me", fields=fields, footer=footer)
+    return [
+        Card(
+            title=title,
+            fields=fields,
+            footer=f"Page {page} of {len(pages)} · {footer}" if len(pages) > 1 else footer,
+            buttons=leafing(kind, "", {"page": page}, "more" if page < len(pages) else None),
+        )
+        for page, fields in enumerate(pages, 1)
+    ]
+
+
+def _length(field: tuple[str, str]) -> int:
+    return len(field[0]) + len(field[1])
+
+
+def help_page(kind: str, page: int) -> Card:
+    """A page of the help; the last one for numbers beyond it, because commands come and go."""
+    pages = help_pages(kind)
+    return pages[max(1, min(page, len(pages))) - 1]
 
 
 @command("help", "All commands and what they are for", group=GROUP)
 async def help_(call: Call) -> None:
     """Made from the table of commands, so it is never out of date."""
-    await call.answer(Rendered(help_card(), short=SENT_DIRECTLY))
+    await call.answer(Rendered(help_page("help", 1), short=SENT_DIRECTLY))
 
 
 @command("welcome", "What Propel is and how to begin", group=GROUP)

@@ -11,9 +11,10 @@ from fleet.contracts.reviews import GetProfessionals
 from fleet.contracts.rewards import GetCatalogue, GetRedemptions
 from services.bot import answers
 from services.bot.calls import ClickCall, apologise, fresh_listing
+from services.bot.cards import Rendered
 from services.bot.client import PropelClient
+from services.bot.cogs.general import HELP, help_page
 from services.bot.cogs.review_desk import queue_of
-from services.bot.cogs.shop import MILESTONES_PAGE, SHOP_PAGE
 from services.bot.off_loop import transact
 from services.bot.presenters import PERIODS
 from services.bot.shop_presenters import CATEGORIES
@@ -32,9 +33,7 @@ def question_of(kind: str, argument: str, member_id: UUID, cursor: str | None) -
         return GetSubmissions(member_id=member_id, cursor=cursor)
     if kind == "shop":
         category: Any = argument if argument in CATEGORIES else None
-        return GetCatalogue(member_id=member_id, category=category, limit=SHOP_PAGE, cursor=cursor)
-    if kind == "milestones":
-        return GetCatalogue(member_id=member_id, limit=MILESTONES_PAGE, cursor=cursor)
+        return GetCatalogue(member_id=member_id, category=category, cursor=cursor)
     if kind == "redemptions":
         return GetRedemptions(member_id=member_id, cursor=cursor)
     if kind == "professionals":
@@ -69,6 +68,9 @@ class Leafing(commands.Cog):
 
     async def _turn_to(self, call: ClickCall, kind: str, argument: str, listing: str, page: int) -> None:
         await call.acknowledge()
+        if kind in HELP:
+            await call.answer(Rendered(help_page(kind, page)))
+            return
         cursor = await transact(answers.page_start, listing, page) if page > 1 else None
         if cursor is None and page > 1:
             # A list from so long ago that its pages are forgotten: begin anew.
@@ -78,4 +80,10 @@ class Leafing(commands.Cog):
             if kind == "review_queue"
             else lambda _session, me: question_of(kind, argument, me, cursor)
         )
-        await call.ask(build, kind, listing=listing, page=page, category=argument)
+        await call.ask(
+            build,
+            kind,
+            listing=listing,
+            page=page,
+            argument=argument,
+        )

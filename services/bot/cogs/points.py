@@ -1,8 +1,8 @@
-"""What somebody has, had, and can earn: points, pointshistory, pointvalues, streak."""
+"""What somebody has, had, and can earn: points, pointshistory, receipt, pointvalues, streak."""
 
-from fleet.contracts.points import GetActivityValues, GetHistory, GetStanding, GetStreak
+from fleet.contracts.points import GetActivityValues, GetHistory, GetReceipt, GetStanding, GetStreak
 from services.bot.calls import Call, fresh_listing
-from services.bot.commands import command
+from services.bot.commands import Option, command
 
 GROUP = "Your points"
 
@@ -17,6 +17,17 @@ async def points(call: Call) -> None:
 async def pointshistory(call: Call) -> None:
     """The caller's log, newest first."""
     await call.ask(lambda _session, me: GetHistory(member_id=me), "history", listing=fresh_listing())
+
+
+@command(
+    "receipt",
+    "Why one entry of your points is there",
+    Option("n", "number", "which one, as /pointshistory counts them; the newest when left out", least=1, most=100_000),
+    group=GROUP,
+)
+async def receipt(call: Call, n: int = 1) -> None:
+    """What an award was for, who decided on it, and by which rule."""
+    await call.ask(lambda _session, me: GetReceipt(member_id=me, number=n), "receipt")
 
 
 @command("pointvalues", "Everything that earns points, with its rules", group=GROUP)

@@ -19,7 +19,6 @@ from services.bot import guilds, people
 from services.bot.calls import Call, fresh_listing
 from services.bot.commands import Option, command
 from services.bot.people import Person
-from services.bot.refusals import Usage
 
 GROUP = "For staff"
 _WHOSE = Option("member", "member", "whose review", True)
@@ -78,7 +77,7 @@ async def _suggest(call: Call, member: Person, presenter: str, limit: int) -> No
     _WHOSE,
     Option("professional", "text", "by a part of the name", True),
     Option("time", "text", "when: 2026-03-10 15:00, or thu 3pm", True),
-    Option("timezone", "timezone", "the time zone of that time; the student's when left out"),
+    Option("timezone", "time_zone", "the time zone of that time; the student's when left out", named=True),
     group=GROUP,
 )
 async def schedule_session(
@@ -108,12 +107,12 @@ async def list_professionals(call: Call) -> None:
     "Add a professional who reviews resumes",
     Option("name", "text", "as students read it", True),
     Option("email", "text", "where invitations go", True),
-    Option("timezone", "timezone", "where they are", True),
-    Option("specialties", "text", "industries, with commas between them"),
-    Option("company", "text", "where they work"),
-    Option("title", "text", "what they do there"),
-    Option("weekly", "text", "how many reviews a week at most (3)"),
-    Option("availability", "text", "when they can, in their own words: weekdays after 5"),
+    Option("timezone", "time_zone", "where they are", True),
+    Option("specialties", "text", "industries, with commas between them", named=True),
+    Option("company", "text", "where they work", named=True),
+    Option("title", "text", "what they do there", named=True),
+    Option("weekly", "number", "how many reviews a week at most (3)", named=True, least=1, most=40),
+    Option("availability", "text", "when they can, in their own words: weekdays after 5", named=True),
     group=GROUP,
 )
 async def add_professional(
@@ -124,12 +123,10 @@ async def add_professional(
     specialties: str = "",
     company: str = "",
     title: str = "",
-    weekly: str = "3",
+    weekly: int = 3,
     availability: str | None = None,
 ) -> None:
     """What is wrong with any of it, reviews says."""
-    if not weekly.strip().isascii() or not weekly.strip().isdecimal():
-        raise Usage("Reviews a week are a whole number, like 3.")
     fields = [word.strip() for word in re.split(r"[,;]", specialties) if word.strip()]
     await call.ask(
         lambda _session, me: AddProfessional(
@@ -140,7 +137,7 @@ async def add_professional(
             title=title.strip(),
             company=company.strip(),
             specialties=fields,
-            max_reviews_per_week=min(int(weekly), 1000),
+            max_reviews_per_week=weekly,
             availability=availability,
         ),
         "professional_added",

@@ -36,7 +36,7 @@ LONGEST, LONGEST_TIMES = 200, 2000
     Option("role", "text", "the role you aim at", True),
     Option("level", "choice", "where you stand", True, LEVELS),
     Option("times", "text", "when you can, in your own words: tue or thu after 4pm, not the 8th", True),
-    Option("timezone", "timezone", "the time zone of these times; yours when left out"),
+    Option("timezone", "time_zone", "the time zone of these times; yours when left out", named=True),
     Option("file", "file", "your resume"),
     Option("link", "link", "where your resume is, if it is on the web"),
     group=GROUP,

@@ -1,7 +1,7 @@
-"""Spending points: shop, redeem, redemptions, milestones, and the buttons under their answers.
+"""The shop in Discord: what there is, spending points after a question, what was redeemed, milestones.
 
-Nothing is spent by a command: it asks, and the button under the question redeems. The question's own message names the
-wish, so pressing its button twice, or two at once, redeems once.
+A wish is named when its question is asked, and the name travels in the buttons: pressed twice, or told twice to rewards,
+it redeems once. The price travels too, so nobody spends more than they were shown.
 """
 
 from typing import Any
@@ -9,109 +9,159 @@ from uuid import UUID
 
 import nextcord
 from nextcord.ext import commands
+from sqlalchemy.orm import Session
 
-from fleet.contracts.rewards import CancelRedemption, GetCatalogue, GetIncentive, GetRedemptions, Redeem
+from fleet.contracts.rewards import (
+    CancelRedemption,
+    Category,
+    GetCatalogue,
+    GetIncentive,
+    GetMilestones,
+    GetRedemptions,
+    Redeem,
+)
 from services.bot.calls import Call, ClickCall, apologise, fresh_listing
 from services.bot.cards import Rendered
 from services.bot.client import PropelClient
 from services.bot.commands import Option, command
+from services.bot.forms import PARAGRAPH, filled_in, form, open_form
 from services.bot.refusals import Usage
-from services.bot.shop_presenters import CANCEL, CATEGORIES, LEAVE, LEFT, LOOK, PREFIX, REDEEM
+from services.bot.shop_presenters import (
+    CANCEL,
+    CATEGORIES,
+    DETAILS,
+    NO,
+    NOTHING_SPENT,
+    PREFIX,
+    WANT,
+    YES,
+    wish_id,
+)
+from services.bot.suggesting import as_id
 
 GROUP = "Rewards"
-SHOP_PAGE, MILESTONES_PAGE, MOST_MEANT = 10, 25, 5
+LONGEST_DETAILS = 1000
 
 
 @command(
     "shop",
-    "What you can get for your points, and what is missing for the rest",
-    Option("category", "choice", "only these", choices=tuple(CATEGORIES)),
+    "What your points can become, and what each reward still lacks",
+    Option("category", "choice", "one kind of reward only", choices=CATEGORIES),
     group=GROUP,
 )
-async def shop(call: Call, category: Any = None) -> None:
-    """The shop as the caller may use it, cheapest first."""
+async def shop(call: Call, category: Category | None = None) -> None:
+    """The rewards there are, cheapest first."""
     await call.ask(
-        lambda _session, me: GetCatalogue(member_id=me, category=category, limit=SHOP_PAGE),
+        lambda _session, me: GetCatalogue(member_id=me, category=category),
         "shop",
         listing=fresh_listing(),
-        category=category,
+        argument=category or "",
     )
 
 
 @command(
     "redeem",
-    "Get a reward for your points; you are asked before they are spent",
-    Option("reward", "reward", "which: its name, or a part of it", True),
+    "Spend points on a reward; you are asked before anything is spent",
+    Option("reward", "reward", "which one: choose it from the list, or write its name", True),
     group=GROUP,
 )
 async def redeem(call: Call, reward: str) -> None:
-    """By its id, which the suggestions give, or by words of its name."""
-    try:
-        chosen = UUID(reward.strip())
-    except ValueError:
-        words = reward.strip()[:100]
-        await call.ask(lambda _session, me: GetCatalogue(member_id=me, words=words, limit=MOST_MEANT), "redeem_which")
+    """Asks whether the points are to be spent; the button does it."""
+    await ask_first(call, reward)
+
+
+async def ask_first(call: Call, reward: str) -> None:
+    """The question before spending, about a reward by its id or name."""
+    wish = fresh_listing()
+    if (incentive_id := as_id(reward)) is not None:
+        await call.ask(lambda _session, me: GetIncentive(me, incentive_id), "redeem_question", wish=wish)
         return
-    await call.ask(lambda _session, me: GetIncentive(member_id=me, incentive_id=chosen), "redeem_question")
+    words = reward.strip()[:100]
+    if not words:
+        raise Usage("Tell me which reward: choose it from the list, or write its name. All of them: `/shop`.")
+    await call.ask(
+        lambda _session, me: GetCatalogue(member_id=me, words=words, limit=25), "redeem_named", wish=wish, words=words
+    )
 
 
-@command("redemptions", "What you asked for, and how it stands", group=GROUP)
+@command("redemptions", "What you redeemed, how it stands, and taking it back", group=GROUP)
 async def redemptions(call: Call) -> None:
     """The caller's own, newest first."""
     await call.ask(lambda _session, me: GetRedemptions(member_id=me), "redemptions", listing=fresh_listing())
 
 
-@command("milestones", "The rewards you have reached, and the next ones", group=GROUP)
+@command("milestones", "Which rewards you have unlocked, and which come next", group=GROUP)
 async def milestones(call: Call) -> None:
-    """Cheapest first, so what was reached comes before what is ahead."""
-    await call.ask(
-        lambda _session, me: GetCatalogue(member_id=me, limit=MILESTONES_PAGE), "milestones", listing=fresh_listing()
-    )
+    """Reached and ahead."""
+    await call.ask(lambda _session, me: GetMilestones(member_id=me), "milestones")
 
 
-def parse(custom_id: str) -> tuple[str, UUID | None]:
-    """Action and subject of a button's id. Raises Usage for one that is not ours (any more)."""
-    try:
-        action, subject = custom_id.removeprefix(PREFIX).split(":", 1)
-        return action, UUID(subject) if subject else None
-    except ValueError as error:
-        raise Usage("This button is not known any more. The shop: /shop") from error
+def parse(custom_id: str) -> tuple[str, list[str]]:
+    """What a button of the shop does, and the words it carries."""
+    action, *words = custom_id.removeprefix(PREFIX).split(":")
+    return action, words
+
+
+def details_form(custom_id: str) -> dict[str, Any]:
+    """Asks where it should go."""
+    words = {
+        "custom_id": "details",
+        "style": PARAGRAPH,
+        "label": "Where should it go? Only the staff read this.",
+        "required": True,
+        "max_length": LONGEST_DETAILS,
+    }
+    return form(custom_id, "Delivery details", words)
 
 
 class ShopButtons(commands.Cog):
-    """Takes the clicks under the shop, under the question before spending, and under one's redemptions."""
+    """Takes what is pressed in the shop: asking for a reward, saying yes or no, taking one back."""
 
     def __init__(self, client: PropelClient) -> None:
         self.client = client
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: nextcord.Interaction[Any]) -> None:
-        """Take the clicks that are ours."""
+        """Take what is ours."""
         data: Any = interaction.data or {}
-        custom_id = str(data.get("custom_id", ""))
-        if interaction.type is not nextcord.InteractionType.component or not custom_id.startswith(PREFIX):
+        if not str(data.get("custom_id", "")).startswith(PREFIX):
             return
         call = ClickCall(self.client, interaction)
         try:
-            message_id = interaction.message.id if interaction.message else interaction.id
-            await self._carry_out(call, *parse(custom_id), message_id)
+            action, words = parse(str(data["custom_id"]))
+            if action == DETAILS and interaction.type is nextcord.InteractionType.component:
+                await open_form(self.client, interaction, details_form(wish_id(DETAILS, UUID(words[0]), *_wish(words))))
+            else:
+                await self._pressed(call, action, words, filled_in(data).get("details", "").strip() or None)
+        except (ValueError, IndexError):
+            await apologise(call, Usage("This button is not known any more. What there is: `/shop`"))
         except Exception as error:
             await apologise(call, error)
 
-    async def _carry_out(self, call: ClickCall, action: str, subject: UUID | None, message_id: int) -> None:
-        if action == LEAVE:
-            await call.answer(Rendered(LEFT))
-        elif subject is None:
-            raise Usage("This button is not known any more. The shop: /shop")
-        elif action == LOOK:
-            await call.ask(lambda _session, me: GetIncentive(member_id=me, incentive_id=subject), "redeem_question")
-        elif action == REDEEM:
-            # Whose wish it is, too: were the question ever read by somebody else, their press would be their own.
-            wish = f"{message_id}:{call.person.discord_id}"
-            await call.ask(lambda _session, me: Redeem(member_id=me, incentive_id=subject, reference=wish), "redeemed")
+    async def _pressed(self, call: ClickCall, action: str, words: list[str], details: str | None) -> None:
+        if action == WANT:
+            await ask_first(call, words[0])
+        elif action in (YES, DETAILS):
+            await _spend(call, UUID(words[0]), *_wish(words), details)
         elif action == CANCEL:
-            await call.ask(
-                lambda _session, me: CancelRedemption(member_id=me, redemption_id=subject), "redemption_cancelled"
-            )
+            redemption_id = UUID(words[0])
+            await call.ask(lambda _session, me: CancelRedemption(me, redemption_id), "redemption_cancelled")
+        elif action == NO:
+            await call.answer(Rendered(NOTHING_SPENT))
         else:
-            raise Usage("This button is not known any more. The shop: /shop")
+            raise ValueError(action)
+
+
+def _wish(words: list[str]) -> tuple[int, str]:
+    """The price that was shown, and the name of the wish."""
+    return int(words[1]), words[2]
+
+
+async def _spend(call: ClickCall, incentive_id: UUID, price: int, wish: str, details: str | None) -> None:
+    presser = call.person.discord_id
+
+    def build(_session: Session, me: UUID) -> Redeem:
+        reference = f"{presser}:{wish}"
+        return Redeem(me, incentive_id, reference, delivery_details=details, expected_points=price)
+
+    await call.ask(build, "redeemed")

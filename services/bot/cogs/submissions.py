@@ -8,15 +8,14 @@ from uuid import UUID
 from sqlalchemy import Text, cast, func, select
 from sqlalchemy.orm import Session
 
-from fleet import asking, logs, outbox
-from fleet.asking import answers
-from fleet.contracts.points import ActivityValues, GetActivityValues, GetSubmissions, RedeemCheckin, WithdrawSubmission
+from fleet import logs
+from fleet.contracts.points import GetActivityValues, GetSubmissions, RedeemCheckin, WithdrawSubmission
 from fleet.database import is_outage
-from fleet.messages import read_answer
 from services.bot import activity_values, submission_presenters, submitting  # noqa: F401 presenters by name
 from services.bot.calls import Call, fresh_listing
 from services.bot.client import PropelClient
 from services.bot.commands import Option, command
+from services.bot.inquiring import inquire
 from services.bot.notice_models import Notice
 from services.bot.off_loop import transact
 from services.bot.refusals import Usage
@@ -24,7 +23,7 @@ from services.bot.submitting import GROUP
 
 log = logs.get(__name__)
 
-ASK_AGAIN_S, ASK_SOON_S, ANSWERED_WITHIN_S, LOOK_S = 300.0, 15.0, 3.5, 0.1
+ASK_AGAIN_S, ASK_SOON_S, ANSWERED_WITHIN_S = 300.0, 15.0, 3.5
 
 
 @command(
@@ -75,7 +74,7 @@ async def keep_commands_current(client: PropelClient) -> None:
     while True:
         pause = ASK_SOON_S
         try:
-            told = await _ask()
+            told = await inquire(GetActivityValues(), ANSWERED_WITHIN_S)
             if told is not None:
                 pause = ASK_AGAIN_S
                 if await transact(activity_values.keep, told):
@@ -85,22 +84,3 @@ async def keep_commands_current(client: PropelClient) -> None:
             if not is_outage(error):
                 log.exception("commands_not_renewed")
         await asyncio.sleep(pause)
-
-
-async def _ask() -> ActivityValues | None:
-    question = GetActivityValues()
-    message_id = await transact(outbox.record, question, source="bot", reply_to="bot")
-    for _ in range(int(ANSWERED_WITHIN_S / LOOK_S)):
-        await asyncio.sleep(LOOK_S)
-        reply = await transact(_take, message_id)
-        if reply is not None:
-            answer: ActivityValues | None = read_answer("points.get_activity_values.v1", reply)
-            return answer
-    return None
-
-
-def _take(session: Session, message_id: UUID) -> asking.Reply | None:
-    found = asking.look(session, [message_id]).get(message_id)
-    if found is not None:
-        session.execute(answers.delete().where(answers.c.message_id == message_id))
-    return found
