@@ -1,7 +1,8 @@
 """The bot's client or worker is killed at any moment of what people do in Discord: everything is done exactly once.
 
-Each round somebody hands something in and staff approve it, and a process is killed at a random moment of either. BOT_KILLS=
-for more rounds (100 take about half an hour: the supervisor waits longer each time before it starts a process again).
+Each round somebody hands something in, staff approve it, and a reward is redeemed; a process is killed at a random moment of
+each. BOT_KILLS= for more rounds (34 are over a hundred kills and take half an hour: the supervisor waits longer each time
+before it starts a process again).
 """
 
 import os
@@ -10,6 +11,7 @@ import signal
 import threading
 import time
 from typing import Any
+from uuid import UUID, uuid5
 
 import pytest
 
@@ -75,11 +77,23 @@ def boss(fleet: Fleet) -> str:
     return user
 
 
-@pytest.mark.timeout(240 + 60 * ROUNDS)
-def test_killed_at_any_moment_of_a_submission_and_its_approval_each_is_done_once(fleet: Fleet, boss: str):
+@pytest.fixture
+def reward(fleet: Fleet) -> str:
+    """The name of something that costs as much as one submission is worth."""
+    name = f"Souvenir of {SEED}"
+    body = {"name": name, "description": "", "points_required": 10, "category": "digital", "stock": None}
+    made = fleet.request("POST", "/api/incentives/", fleet.token("admin"), json=body)
+    assert made.status_code == 201, made.text
+    return name
+
+
+@pytest.mark.timeout(240 + 90 * ROUNDS)
+def test_killed_at_any_moment_of_a_submission_an_approval_and_a_redeem_each_is_done_once(
+    fleet: Fleet, boss: str, reward: str
+):
     chance, admin = random.Random(SEED), fleet.token("admin")
     print(f"SEED={SEED}")
-    done = {"submitted": 0, "not taken": 0, "approved": 0}
+    done = {"submitted": 0, "not taken": 0, "approved": 0, "redeemed": 0}
     for number in range(ROUNDS):
         words, user = f"Round {number} of {SEED} about pointers", fleet.discord.join(f"Killed {number}")
         link = f"https://example.org/{SEED}/{number}"
@@ -98,8 +112,10 @@ def test_killed_at_any_moment_of_a_submission_and_its_approval_each_is_done_once
         press(fleet, boss, card[0])
         kill.over()
         done["approved"] += approved(fleet, admin, boss, user, words)
-    print(f"FIGURES {ROUNDS} rounds, each with up to two kills: {done}")
-    assert done["submitted"] == done["approved"]
+        kill = Kill(fleet, chance.choice(PARTS), chance.uniform(0, LONGEST_S))
+        done["redeemed"] += redeemed(fleet, admin, user, reward, kill)
+    print(f"FIGURES {ROUNDS} rounds, each with up to three kills: {done}")
+    assert done["submitted"] == done["approved"] == done["redeemed"]
 
 
 def handed_in(fleet: Fleet, admin: str, user: str, asked: str, words: str) -> dict[str, Any] | None:
@@ -117,15 +133,15 @@ def handed_in(fleet: Fleet, admin: str, user: str, asked: str, words: str) -> di
 
 def press(fleet: Fleet, boss: str, card: dict[str, Any]) -> None:
     """Press Approve, and again while the bot was away: a person would."""
-    (approve,) = (
-        button["custom_id"]
-        for row in card["components"]
-        for button in row["components"]
-        if button["label"].startswith("Approve")
-    )
+    taken(fleet, boss, card, "Approve")
+
+
+def taken(fleet: Fleet, user: str, message: dict[str, Any], label: str) -> None:
+    """Press a button until the bot has taken it."""
+    custom_id = fleet.discord.button(message, label)
 
     def once() -> bool:
-        made = fleet.discord.call("clicks", user=boss, message=card["id"], custom_id=approve)["id"]
+        made = fleet.discord.call("clicks", user=user, message=message["id"], custom_id=custom_id)["id"]
         deadline = time.monotonic() + 3.2
         while interaction(fleet, made)["answered"] is None:
             if time.monotonic() > deadline:
@@ -156,4 +172,44 @@ def approved(fleet: Fleet, admin: str, boss: str, user: str, words: str) -> int:
     awards = [row for row in log.json()["items"] if row["activity"] == "resource_share"]
     assert len(awards) == 1
     assert len(direct(fleet, user, "Approved")) == 1, "nobody is told twice"
+    return 1
+
+
+def redeemed(fleet: Fleet, admin: str, user: str, reward: str, kill: Kill) -> int:
+    """Asked for, said yes to, and again while the bot was away: one redemption, and one price reserved."""
+    question: dict[str, Any] = {}
+
+    def ask() -> bool:
+        asked = fleet.discord.call("commands", user=user, name="redeem", options={"reward": reward})["id"]
+        deadline = time.monotonic() + 6
+        while time.monotonic() < deadline:
+            found = [item for item in answers_to(fleet, user, asked) if item["components"]]
+            if found:
+                question.update(found[0])
+                return True
+            time.sleep(0.05)
+        return False
+
+    eventually(ask, "the question before spending", 90)
+    taken(fleet, user, question, "Yes, spend")
+    kill.over()
+    namespace = UUID((fleet.run / "secrets" / "member_namespace").read_text().strip())
+    member = str(uuid5(namespace, user))
+
+    def mine() -> list[dict[str, Any]]:
+        found = fleet.request("GET", "/api/redemptions/", admin, params={"member": member})
+        assert found.status_code == 200, found.text
+        return found.json()["items"]
+
+    eventually(lambda: [each["status"] for each in mine()] == ["pending"], "it is asked for, once", 90)
+    balance = fleet.request("GET", "/api/points/balance/", admin, params={"user": member}).json()
+    assert (balance["available"], balance["reserved"]) == (0, 10)
+
+    def told() -> list[dict[str, Any]]:
+        """By the question, which has become the answer, or by a message when its interaction was over."""
+        items = fleet.discord.seen(user, user, 0)
+        return [item for item in items if "Asked for" in str(item["embeds"]) and reward in str(item["embeds"])]
+
+    eventually(told, "the answer has come", 90)
+    assert len(told()) == 1
     return 1
