@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from fleet.problems import Problem
 from fleet.settings import read, setting
@@ -99,6 +103,24 @@ def keep(data: bytes) -> Stored:
         half_done.unlink(missing_ok=True)
     _sync_folder(path.parent)
     return stored
+
+
+def hold(session: Session, digest: str) -> None:
+    """Lock a file until the transaction ends: who records it and who deletes it wait for each other."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(digest, 0))))
+
+
+def hold_kept(session: Session, stored: Stored, data: bytes) -> None:
+    """As `hold`, of a file that was just kept; it is put there again when its last owner was forgotten meanwhile."""
+    hold(session, stored.sha256)
+    if not path_of(stored.sha256).exists():
+        keep(data)
+
+
+def drop(session: Session, digest: str, named_by: Any) -> None:
+    """Take a file, which the caller holds, out of the store unless some row names it in the column `named_by`."""
+    if session.scalar(select(named_by).where(named_by == digest).limit(1)) is None:
+        path_of(digest).unlink(missing_ok=True)
 
 
 def path_of(digest: str) -> Path:

@@ -45,11 +45,6 @@ class Fetch:
     attempt: int
 
 
-def hold_file(session: Session, sha256: str) -> None:
-    """Lock the file of this digest until the transaction ends: who records it and who deletes it wait for each other."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(sha256, 0))))
-
-
 def record_upload(session: Session, owner_id: UUID, name: str, stored: Stored, data: bytes) -> Evidence:
     """The row of a file that is in the store already (or is put there again, when its last owner was just forgotten).
 
@@ -57,9 +52,7 @@ def record_upload(session: Session, owner_id: UUID, name: str, stored: Stored, d
     """
     owner_id = ledger.lock_current_balance(session, owner_id).member_id
     ledger.refuse_forgotten(session, owner_id)
-    hold_file(session, stored.sha256)
-    if not evidence_files.path_of(stored.sha256).exists():
-        evidence_files.keep(data)
+    evidence_files.hold_kept(session, stored, data)
     lately = select(func.count()).where(Evidence.owner_id == owner_id, Evidence.created_at > now() - timedelta(days=1))
     if (session.scalar(lately) or 0) >= UPLOADS_A_DAY:
         raise TooManyRequests(f"At most {UPLOADS_A_DAY} files a day.", retry_after=3600)
@@ -140,7 +133,7 @@ def fetched(session: Session, fetch: Fetch, stored: Stored) -> str:
     """
     # The row, then its file: the order in which an erasure takes them.
     name = session.scalar(select(Evidence.name).where(Evidence.id == fetch.evidence_id).with_for_update()) or ""
-    hold_file(session, stored.sha256)
+    evidence_files.hold(session, stored.sha256)
     if not evidence_files.path_of(stored.sha256).exists():
         return not_fetched(session, fetch, "it was deleted for its last owner meanwhile", for_good=False)
     kept = {
@@ -156,19 +149,13 @@ def fetched(session: Session, fetch: Fetch, stored: Stored) -> str:
     try:
         with session.begin_nested():
             if not _finish(session, fetch, **kept):
-                drop_file(session, stored.sha256)
+                evidence_files.drop(session, stored.sha256, Evidence.sha256)
                 return "given up"
             session.execute(claim.values(claim=file_digest(stored.sha256)))
     except IntegrityError:
         _finish(session, fetch, status="failed", reason="the same file was handed in before")
         return "failed"
     return "kept"
-
-
-def drop_file(session: Session, sha256: str) -> None:
-    """Take a file out of the store unless some evidence is kept in it. The file must be held (`hold_file`)."""
-    if session.scalar(select(Evidence.id).where(Evidence.sha256 == sha256).limit(1)) is None:
-        evidence_files.path_of(sha256).unlink(missing_ok=True)
 
 
 def file_digest(sha256: str) -> str:

@@ -6,7 +6,7 @@
 - Nothing that users told earlier and that arrives late brings a name back: the member's row stays, empty, with a version
   beyond any that users can have (`FORGOTTEN`).
 - A file goes only when nobody else handed in the same one. Who hands it in at this very moment waits at the file's lock
-  and then looks whether it is still there (`evidence.hold_file`).
+  and then looks whether it is still there (`files.hold`).
 """
 
 from uuid import UUID
@@ -14,9 +14,9 @@ from uuid import UUID
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
-from fleet import forgetting
+from fleet import files, forgetting
 from fleet.exporting import Section
-from services.points import decisions, evidence, merging
+from services.points import decisions, merging
 from services.points.models import Member
 from services.points.submission_models import Evidence, Submission
 
@@ -151,6 +151,6 @@ def _forget_files(session: Session, pseudonym: UUID) -> int:
     digests = set(session.scalars(select(Evidence.sha256).where(mine, Evidence.sha256.is_not(None))))
     gone = session.execute(delete(Evidence).where(mine)).rowcount  # type: ignore[attr-defined]
     for digest in sorted(digest for digest in digests if digest):
-        evidence.hold_file(session, digest)
-        evidence.drop_file(session, digest)
+        files.hold(session, digest)
+        files.drop(session, digest, Evidence.sha256)
     return int(gone)

@@ -122,6 +122,7 @@ def _empty(session: Session, member_ids: list[UUID]) -> int:
         .where(Member.id.in_(member_ids), Member.name_version != FORGOTTEN)
         .values(
             display_name=None,
+            role="student",
             email=None,
             time_zone=None,
             locale=None,
@@ -150,7 +151,6 @@ def _forget_files(session: Session, pseudonym: UUID) -> int:
     digests = {one for one in session.scalars(select(Resume.sha256).where(mine)) if one}
     gone = session.execute(delete(Resume).where(mine)).rowcount  # type: ignore[attr-defined]
     for digest in sorted(digests):
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:digest, 0))"), {"digest": digest})
-        if session.scalar(select(Resume.id).where(Resume.sha256 == digest).limit(1)) is None:
-            files.path_of(digest).unlink(missing_ok=True)
+        files.hold(session, digest)
+        files.drop(session, digest, Resume.sha256)
     return int(gone)

@@ -43,9 +43,13 @@ class Fetch:
     attempt: int
 
 
-def record_upload(session: Session, owner_id: UUID, name: str, stored: Stored) -> Resume:
-    """The row of a file that is in the store already. Raises TooManyRequests."""
+def record_upload(session: Session, owner_id: UUID, name: str, stored: Stored, data: bytes) -> Resume:
+    """The row of a file that is in the store already (or is put there again, when its last owner was just forgotten).
+
+    Raises TooManyRequests.
+    """
     owner_id = members.hold_still(session, owner_id)
+    files.hold_kept(session, stored, data)
     lately = select(func.count()).where(Resume.owner_id == owner_id, Resume.created_at > now() - timedelta(days=1))
     if (session.scalar(lately) or 0) >= UPLOADS_A_DAY:
         raise TooManyRequests(f"At most {UPLOADS_A_DAY} resumes a day.", retry_after=3600)
@@ -111,11 +115,17 @@ def take_due(session: Session) -> Fetch | None:
 
 
 def fetched(session: Session, fetch: Fetch, stored: Stored) -> None:
-    """The file is in the store."""
-    name = session.scalar(select(Resume.name).where(Resume.id == fetch.resume_id)) or ""
+    """The file is in the store: say so. When this attempt was given up, or nobody waits any more, it does not stay."""
+    # The row, then its file: the order in which an erasure takes them.
+    name = session.scalar(select(Resume.name).where(Resume.id == fetch.resume_id).with_for_update()) or ""
+    files.hold(session, stored.sha256)
+    if not files.path_of(stored.sha256).exists():
+        not_fetched(session, fetch, "it was deleted for its last owner meanwhile", for_good=False)
+        return
     kept = {"size": stored.size, "content_type": stored.content_type, "sha256": stored.sha256}
     right_name = files.safe_name(name, stored.content_type)
-    _end(session, fetch, status="kept", name=right_name, source_url=None, next_at=None, **kept)
+    if not _end(session, fetch, status="kept", name=right_name, source_url=None, next_at=None, **kept):
+        files.drop(session, stored.sha256, Resume.sha256)
 
 
 def not_fetched(session: Session, fetch: Fetch, reason: str, *, for_good: bool) -> None:
@@ -126,12 +136,13 @@ def not_fetched(session: Session, fetch: Fetch, reason: str, *, for_good: bool) 
         _end(session, fetch, next_at=now() + timedelta(seconds=PAUSES_S[fetch.attempt - 1]))
 
 
-def _end(session: Session, fetch: Fetch, **values: Any) -> None:
-    """Write how an attempt ended, unless it was given up and another has the row."""
+def _end(session: Session, fetch: Fetch, **values: Any) -> bool:
+    """Write how an attempt ended; False when it was given up and another has the row."""
     mine = update(Resume).where(
         Resume.id == fetch.resume_id, Resume.status == "fetching", Resume.attempts == fetch.attempt
     )
-    session.execute(mine.values(**values), execution_options={"synchronize_session": False})
+    ended = mine.values(**values).returning(Resume.id)
+    return session.scalar(ended, execution_options={"synchronize_session": False}) is not None
 
 
 def reader_of(session: Session, resume_id: UUID) -> UUID:

@@ -40,7 +40,7 @@ def upload_resume() -> Answer:
         raise invalid("/file", "is empty")
     stored = files.keep(data)
     with transaction() as session:
-        row = resumes.record_upload(session, caller().member_id, given[0].filename or "", stored)
+        row = resumes.record_upload(session, caller().member_id, given[0].filename or "", stored, data)
         return shown.resume(session, row), 201
 
 

@@ -1,8 +1,11 @@
 """Forgetting a person: nothing personal stays, what happened stays counted, and nothing that comes late brings them back."""
 
+import threading
+
 from sqlalchemy import text
 
 from fleet import files
+from fleet.contracts.points import Attachment
 from fleet.contracts.users import ContactChanged, Notifications, UserUpdated
 from fleet.database import transaction
 from fleet.messages import new_id
@@ -29,7 +32,7 @@ def planted(student, asked, professional, soon):
     ada = student("Ada Planted", email="planted@school.test")
     stored = files.keep(b"%PDF-1.7 planted")
     with transaction() as session:
-        resume = resumes.record_upload(session, ada, "planted.pdf", stored)
+        resume = resumes.record_upload(session, ada, "planted.pdf", stored, b"%PDF-1.7 planted")
     request_id = asked(ada, target_role="planted role", preferred_times="daily, planted times", resume_id=resume.id)
     with transaction() as session:
         sessions.schedule(session, request_id, professional(), soon(2, 20), None, STAFF)
@@ -73,10 +76,59 @@ def test_a_file_that_somebody_else_handed_in_too_stays(student, reviews) -> None
     stored = files.keep(b"%PDF-1.7 the same")
     for who in (ada, dan):
         with transaction() as session:
-            resumes.record_upload(session, who, "cv.pdf", stored)
+            resumes.record_upload(session, who, "cv.pdf", stored, b"%PDF-1.7 the same")
     with transaction() as session:
         privacy.forget(session, [ada], new_id())
     assert files.path_of(stored.sha256).exists()
+
+
+def test_a_file_that_goes_while_somebody_else_hands_it_in_is_put_back(student, reviews) -> None:
+    """Between the store and its row: the file is there, then its last owner is forgotten, then the row is written."""
+    ada, dan, data = student(), student("Dan"), b"%PDF-1.7 the same"
+    with transaction() as session:
+        resumes.record_upload(session, ada, "cv.pdf", files.keep(data), data)
+    stored = files.keep(data)
+    with transaction() as session:
+        privacy.forget(session, [ada], new_id())
+    assert not files.path_of(stored.sha256).exists()
+    with transaction() as session:
+        resumes.record_upload(session, dan, "cv.pdf", stored, data)
+    assert files.path_of(stored.sha256).read_bytes() == data
+
+
+def test_who_records_a_file_and_who_forgets_it_wait_for_each_other(student, reviews) -> None:
+    """Fails when the recording does not hold the file: the erasure would delete what is being recorded."""
+    ada, dan, data = student(), student("Dan"), b"%PDF-1.7 the same"
+    stored = files.keep(data)
+    with transaction() as session:
+        resumes.record_upload(session, ada, "cv.pdf", stored, data)
+
+    def forget() -> None:
+        with transaction() as session:
+            privacy.forget(session, [ada], new_id())
+
+    forgetting = threading.Thread(target=forget)
+    with transaction() as session:
+        resumes.record_upload(session, dan, "cv.pdf", stored, data)
+        forgetting.start()
+        forgetting.join(0.5)
+        assert forgetting.is_alive(), "the erasure waits for the file"
+    forgetting.join(30)
+    assert files.path_of(stored.sha256).read_bytes() == data
+
+
+def test_an_attachment_that_is_being_fetched_while_its_owner_is_forgotten_does_not_stay(student, reviews) -> None:
+    ada = student()
+    with transaction() as session:
+        resumes.expect(session, ada, Attachment("https://cdn.discordapp.com/cv.pdf", "cv.pdf", 9, "application/pdf"))
+    with transaction() as session:
+        fetch = resumes.take_due(session)
+    stored = files.keep(b"%PDF-1.7 fetched")
+    with transaction() as session:
+        privacy.forget(session, [ada], new_id())
+    with transaction() as session:
+        resumes.fetched(session, fetch, stored)
+    assert not files.path_of(stored.sha256).exists()
 
 
 def test_every_section_of_an_export_reads_what_is_held(student, asked, professional, soon) -> None:
