@@ -140,6 +140,7 @@ ANSWERS |= {
 
 
 ANSWERS |= extremes.members_answers(HOSTILE, HUGE, AT)
+ANSWERS |= extremes.staff_answers(HOSTILE, HUGE, AT)
 
 
 # A notice is shown by a button as it is told: its kinds are in test_notices.py.
