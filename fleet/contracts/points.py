@@ -21,8 +21,17 @@ from fleet.contracts.points_holds import (  # noqa: F401 this module names all o
     ReleaseHold,
 )
 from fleet.contracts.points_reports import (  # noqa: F401 this module names all of points
+    ActivityFigure,
+    ActivityLog,
     EntryKind,
+    GetActivityLog,
+    GetProgramme,
+    GetQueueReport,
     GetReceipt,
+    LoggedEntry,
+    ProgrammeFigures,
+    QueueFigure,
+    QueueReport,
     Receipt,
 )
 from fleet.contracts.points_submissions import (  # noqa: F401 this module names all of points

@@ -24,6 +24,22 @@ from fleet.contracts.users_preferences import (  # noqa: F401 this module names 
     Told,
     ToldChanges,
 )
+from fleet.contracts.users_staff import (  # noqa: F401 this module names all of users
+    AuditChange,
+    AuditRecord,
+    AuditTrail,
+    ClearWarnings,
+    Enrolled,
+    EnrolMember,
+    GetAuditTrail,
+    GetWarning,
+    MemberState,
+    MemberWarned,
+    SuspendMember,
+    UnsuspendMember,
+    Warned,
+    WarnMember,
+)
 
 Role = Literal["student", "company", "university", "admin"]
 Status = Literal["active", "awaiting_approval", "suspended", "erased"]

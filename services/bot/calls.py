@@ -7,6 +7,7 @@ by `answering` when it comes, also by another process.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -36,6 +37,7 @@ class Desk(Protocol):
     """What a call needs of the client."""
 
     delivery: Delivery
+    started_at: datetime
 
     @property
     def latency(self) -> float: ...

@@ -7,6 +7,7 @@ import nextcord
 from nextcord.ext import commands
 
 from fleet import logs
+from fleet.messages import now
 from services.bot import slash
 from services.bot.answering import Answering
 from services.bot.calls import SlashCall, apologise, carry_out
@@ -66,6 +67,7 @@ class PropelClient(commands.Bot):
             allowed_mentions=nextcord.AllowedMentions.none(),
             activity=nextcord.Activity(type=nextcord.ActivityType.watching, name="/help"),
         )
+        self.started_at = now()
         self.gathering = gathering
         self.delivery = Delivery(self)
         self.answering = Answering(self.delivery)

@@ -125,6 +125,9 @@ def typed_options(found: Command, rest: str) -> dict[str, str | int]:
             if option.required:
                 raise _missing(found, option)
             continue
+        if option.kind == "number" and not (option.required or last or word.lstrip("+-")[:1].isdigit()):
+            # Left out: the word is meant for what comes next.
+            continue
         given[option.name] = _understood(found, option, word)
         rest = remaining
     return given

@@ -11,7 +11,7 @@ from fleet.contracts.codec import instant
 from fleet.messages import Envelope
 from fleet.settings import read
 from services.bot import activity_values, notices
-from services.bot.cards import AMBER, BLUE, GOLD, GREEN, RED, Card, moment, plain
+from services.bot.cards import AMBER, BLUE, GOLD, GREEN, RED, Card, moment, plain, signed
 from services.bot.cards import points as in_points
 from services.bot.notice_kinds import Data, notice
 from services.bot.settings import NoticeSettings
@@ -101,7 +101,48 @@ def submission_rejected(data: Data, words: Any) -> Card:
     )
 
 
+def _adjustment(data: Data) -> points.GetReceipt:
+    return points.GetReceipt(member_id=UUID(data["member_id"]), transfer_id=UUID(data["transfer_id"]))
+
+
+@notice(
+    "points_adjusted",
+    of=points.PointsAdjusted,
+    once=lambda envelope: envelope.data.transfer_id,
+    wish="new_activities",
+    question=_adjustment,
+)
+def points_adjusted(data: Data, words: Any) -> Card:
+    """An admin corrected the member's points, and says why."""
+    fields = [("They wrote", plain(words.details, 1000))] if words is not None and words.details else []
+    back = "An earlier entry was taken back. " if data["kind"] == "reversal" else ""
+    return Card(
+        title=f"{signed(data['points'])} by the staff",
+        text=f"{back}You now have {in_points(data['available'])} available.",
+        fields=fields,
+        footer="All of your points: /pointshistory",
+        colour=GREEN if data["points"] > 0 else AMBER,
+    )
+
+
 # --- accounts
+
+
+def _why_warned(data: Data) -> users.GetWarning:
+    return users.GetWarning(member_id=UUID(data["member_id"]), warning_id=UUID(data["warning_id"]))
+
+
+@notice("warned", of=users.MemberWarned, once=lambda envelope: envelope.data.warning_id, question=_why_warned)
+def warned(data: Data, words: Any) -> Card:
+    """The staff warned the member, and say why."""
+    number = int(data["warnings"])
+    return Card(
+        title="You have a warning from the staff",
+        text=f"You have {number:,} {'warning' if number == 1 else 'warnings'} now. If you think this is a mistake, talk to "
+        "the staff.",
+        fields=[("They wrote", plain(words.reason, 1000))] if words is not None and words.reason else [],
+        colour=AMBER,
+    )
 
 
 @notice("linked", of=users.DiscordLinked, who=lambda event: notices.to_member(event.discord_born_id))

@@ -17,17 +17,16 @@ from sqlalchemy import ColumnElement, and_, func, literal, or_, select, tuple_, 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from fleet import auth_state, outbox, paging
-from fleet.auth_state import auth_state as auth_states
+from fleet import outbox, paging
 from fleet.contracts.codec import instant
 from fleet.contracts.points import PointsAdjusted
 from fleet.messages import new_id, now
 from fleet.problems import Forbidden, NotFound, Problem, invalid
 from fleet.settings import read
-from services.points import boards, ledger
+from services.points import boards, decisions, ledger
 from services.points.calendar import programme_day
 from services.points.correction_models import Adjustment, AdjustmentAllowance
-from services.points.models import Balance, Ledger, Member, Transfer
+from services.points.models import Balance, Ledger, Transfer
 from services.points.models import TransferNote as Note
 from services.points.settings import CorrectionSettings
 
@@ -35,6 +34,7 @@ EXPIRES_AFTER = timedelta(days=7)
 DISCORD_PER_COMMAND = 500
 DISCORD_PER_DAY = 5_000
 LARGEST = 1_000_000
+ADMINS_ONLY = "Points are adjusted by admins. Link your Discord account to an account with role admin."
 
 
 class InsufficientPoints(Problem):
@@ -239,21 +239,12 @@ def adjust_by_discord(session: Session, member_id: UUID, points: int, reason: st
         raise invalid("/reason", "say why, in at most 2,000 characters")
     if points == 0:
         raise invalid("/points", "must not be 0")
-    _must_be_admin(session, actor)
+    decisions.require_admin(session, actor, ADMINS_ONLY)
     if abs(points) > DISCORD_PER_COMMAND:
         raise CommandLimit(f"A command moves at most {DISCORD_PER_COMMAND} points.")
     adjusted = adjust(session, member_id, points, reason, actor=actor)
     _use_day(session, adjusted.adjustment.requested_by, abs(points))
     return adjusted
-
-
-def _must_be_admin(session: Session, actor: UUID) -> None:
-    """An admin by users' events of members and by the newest auth state, which may be newer."""
-    actor = ledger.resolve(session, actor)
-    role = session.scalar(select(Member.role).where(Member.id == actor))
-    newest = session.scalar(select(auth_states.c.role).where(auth_states.c.member_id == actor))
-    if role != "admin" or newest not in (None, "admin") or auth_state.is_suspended(session, actor):
-        raise Forbidden("Points are adjusted by admins. Link your Discord account to an account with role admin.")
 
 
 def _use_day(session: Session, actor: UUID, points: int) -> None:

@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from fleet import outbox
+from fleet import auth_state, outbox
+from fleet.auth_state import auth_state as auth_states
 from fleet.contracts.points import SubmissionDecided
 from fleet.messages import now
 from fleet.problems import Forbidden, Problem, invalid
@@ -40,12 +41,25 @@ class Actor:
 def actor_by_message(session: Session, member_id: UUID, *, staff_attested: bool) -> Actor:
     """Who decides through a message: an admin by what users told us, or a holder of the guild's staff role, for whom
     the bot vouches. Raises Forbidden for anybody else."""
-    role = session.scalar(select(Member.role).where(Member.id == ledger.resolve(session, member_id)))
-    if role == "admin":
+    if _is_admin(session, member_id):
         return Actor(member_id, "admin")
     if staff_attested:
         return Actor(member_id, "staff")
     raise Forbidden("Only admins and the server's staff see and decide submissions.")
+
+
+def require_admin(session: Session, member_id: UUID, words: str) -> None:
+    """Raise Forbidden, with these words, unless the member who acts through a message is an admin who may act."""
+    if not _is_admin(session, member_id):
+        raise Forbidden(words)
+
+
+def _is_admin(session: Session, member_id: UUID) -> bool:
+    """An admin by users' events of members and by the newest auth state, which may be newer; nobody who is suspended."""
+    member_id = ledger.resolve(session, member_id)
+    role = session.scalar(select(Member.role).where(Member.id == member_id))
+    newest = session.scalar(select(auth_states.c.role).where(auth_states.c.member_id == member_id))
+    return role == "admin" and newest in (None, "admin") and not auth_state.is_suspended(session, member_id)
 
 
 def approve(

@@ -1,5 +1,6 @@
 """The audit trail of members: written in the transaction of the change, and append only for the service itself."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +23,8 @@ def record(
     before: dict[str, Any],
     after: dict[str, Any],
     reason: str | None = None,
-) -> None:
-    """Write down a change of a member by `actor_id` (None: by itself), with the values before and after."""
+) -> UUID:
+    """Write down a change of a member by `actor_id` (None: by itself), with the values before and after; its id."""
     before, after = to_json(before), to_json(after)
     entry = AuditEntry(
         id=new_id(),
@@ -40,6 +41,33 @@ def record(
     if personal_before or personal_after or reason is not None:
         session.add(AuditNote(entry_id=entry.id, before=personal_before, after=personal_after, reason=reason))
         session.flush()
+    return entry.id
+
+
+def reason_of(session: Session, member_id: UUID, entry_id: UUID, action: str) -> tuple[datetime, str | None] | None:
+    """When an entry of this kind about the member was made, and the reason given; None when there is no such entry."""
+    statement = (
+        select(AuditEntry.occurred_at, AuditNote.reason)
+        .join(AuditNote, AuditNote.entry_id == AuditEntry.id, isouter=True)
+        .where(AuditEntry.id == entry_id, AuditEntry.member_id == member_id, AuditEntry.action == action)
+    )
+    row = session.execute(statement).one_or_none()
+    return None if row is None else (row.occurred_at, row.reason)
+
+
+def trail(
+    session: Session, since: datetime, member_id: UUID | None, limit: int, cursor: str | None
+) -> tuple[list[Any], str | None]:
+    """A page of what was changed since then about all members or one, newest first, and the cursor of the next."""
+    statement = select(AuditEntry, AuditNote).join(AuditNote, AuditNote.entry_id == AuditEntry.id, isouter=True)
+    # Ids are ordered by time: the walk along the primary key ends where `since` begins.
+    statement = statement.where(AuditEntry.id >= UUID(int=int(since.timestamp() * 1000) << 80))
+    if member_id is not None:
+        statement = statement.where(AuditEntry.member_id == member_id)
+    if key := decode_cursor(cursor, UUID):
+        statement = statement.where(AuditEntry.id < key[0])
+    rows = session.execute(statement.order_by(AuditEntry.id.desc()).limit(limit + 1)).all()
+    return page(rows, limit, lambda row: (row.AuditEntry.id,))
 
 
 def entries(

@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from fleet import outbox
-from fleet.contracts.users import UserReinstated, UserSuspended
+from fleet.contracts.users import MemberWarned, UserReinstated, UserSuspended
 from fleet.messages import now
 from fleet.problems import Forbidden, Problem, invalid
 from services.users import accounts, audit, letters
@@ -78,12 +78,17 @@ def approve(session: Session, actor_id: UUID, member_id: UUID) -> Member:
     return member
 
 
-def warn(session: Session, actor_id: UUID, member_id: UUID, reason: str) -> Member:
-    """Give a warning, with its reason in the audit trail."""
-    member = _begin(session, actor_id, member_id, of_themselves=False)
+def warn(session: Session, actor_id: UUID, member_id: UUID, reason: str, *, staff_attested: bool = False) -> Member:
+    """Give a warning, with its reason in the audit trail, and tell the member of it.
+
+    `staff_attested`: the actor need be no admin, for the bot vouches that they hold the server's staff role.
+    """
+    member = _begin(session, actor_id, member_id, of_themselves=False, attested=staff_attested)
     member.warnings += 1
     before, after = {"warnings": member.warnings - 1}, {"warnings": member.warnings}
-    audit.record(session, "warned", member.id, actor_id, before, after, reason)
+    warning_id = audit.record(session, "warned", member.id, actor_id, before, after, reason)
+    told = MemberWarned(member.id, warning_id, member.warnings, now())
+    outbox.record(session, told, source=SOURCE, subject=member.id)
     return member
 
 
@@ -153,14 +158,37 @@ def require_admin(session: Session, actor_id: UUID) -> None:
     Until the transaction ends nobody else who asks this goes on: admins act one after the other.
     """
     take_turn(session)
-    actor = session.scalar(select(Member).where(Member.id == actor_id))
-    if actor is None or actor.role != "admin" or shown_status(actor) != "active":
+    if not _is_admin(session, actor_id):
         raise Forbidden("This needs the role admin, and an account that is not suspended.")
 
 
-def _begin(session: Session, actor_id: UUID, member_id: UUID, *, of_themselves: bool = True) -> Member:
-    """The member, locked, when the actor still is an admin who may act."""
-    require_admin(session, actor_id)
+def _is_admin(session: Session, actor_id: UUID) -> bool:
+    actor = session.scalar(select(Member).where(Member.id == actor_id))
+    return actor is not None and actor.role == "admin" and shown_status(actor) == "active"
+
+
+def require_reader(session: Session, actor_id: UUID) -> None:
+    """Raise Forbidden unless the actor is an admin who may act; for who only looks, and need not wait for a turn."""
+    if not _is_admin(session, actor_id):
+        raise Forbidden("This is for admins. Link your Discord account to an account with role admin.")
+
+
+def _require_staff(session: Session, actor_id: UUID) -> None:
+    """Raise Forbidden unless the actor, for whose staff role the bot vouches, is a member who is not suspended."""
+    take_turn(session)
+    actor = session.scalar(select(Member).where(Member.id == actor_id))
+    if actor is None or shown_status(actor) != "active":
+        raise Forbidden("This needs an account that is not suspended.")
+
+
+def _begin(
+    session: Session, actor_id: UUID, member_id: UUID, *, of_themselves: bool = True, attested: bool = False
+) -> Member:
+    """The member, locked, when the actor still is an admin who may act, or `attested` staff."""
+    if attested:
+        _require_staff(session, actor_id)
+    else:
+        require_admin(session, actor_id)
     member = accounts.get(session, member_id, lock=True)
     if actor_id == member.id and not of_themselves:
         raise Forbidden("Nobody moderates themselves. Ask another admin.")

@@ -22,6 +22,7 @@ from services.users import (  # noqa: F401 the *_subscriptions add their handler
     onboarding,
     preference_subscriptions,
     privacy_replies,
+    staff_subscriptions,
 )
 from services.users.chores import Chores
 from services.users.heard import subscriptions

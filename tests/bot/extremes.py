@@ -1,7 +1,7 @@
 """Answers of rewards, points and users at their extremes, for the presenters that must show them all."""
 
 from datetime import date, datetime
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from fleet.contracts import points, rewards, users
@@ -90,4 +90,41 @@ def members_answers(hostile: list[str], huge: int, at: datetime) -> dict[str, li
             users.Preferences(told, told, True, "username", "UTC", "en", "Ada", has_email)
             for has_email in (True, False)
         ],
+    }
+
+
+def staff_answers(hostile: list[str], huge: int, at: datetime) -> dict[str, list[Any]]:
+    """The same for what staff are answered."""
+    waiting = [
+        points.SubmissionEntry(ONE, TWO, name, "x", name, "pending", huge, name, name, "kept", name, at)
+        for name in hostile
+    ]
+    logged = [points.LoggedEntry(ONE, name, "award", name, -huge, at, name) for name in hostile]
+    change = [users.AuditChange(hostile[0], hostile[1], None), *(users.AuditChange(name) for name in hostile)]
+    records = [users.AuditRecord(ONE, name, name, None, at, change, name) for name in hostile]
+    places = [points.Place(number, name, huge, huge, False) for number, name in enumerate(hostile * 3, 1)]
+    return {
+        "adjusted": [
+            points.AdjustmentOutcome(status, ONE, -huge, huge, huge)
+            for status in get_args(Literal["applied", "pending"])
+        ],
+        "moderated": [
+            users.MemberState(ONE, name, status, huge, at) for name in hostile for status in ("suspended", "x")
+        ],
+        "enrolled": [users.Enrolled(ONE, name, created, name) for name in hostile for created in (True, False)],
+        "queue": [points.Submissions([], 0), points.Submissions((waiting * 3)[:10], huge, "c" * 300)],
+        "report": [
+            points.QueueReport(0, []),
+            points.QueueReport(huge, [points.QueueFigure("x", name, huge, at) for name in hostile * 5]),
+        ],
+        "activitylog": [points.ActivityLog([]), points.ActivityLog((logged * 3)[:10], "c" * 300)],
+        "audit": [users.AuditTrail([]), users.AuditTrail((records * 3)[:10], "c" * 300)],
+        "programme": [
+            points.ProgrammeFigures(
+                *([huge] * 11), [points.ActivityFigure(name, huge, huge) for name in hostile], oldest
+            )
+            for oldest in (None, at)
+        ],
+        "topusers": [points.Leaderboard(period, places, huge) for period in get_args(points.Period)]
+        + [points.Leaderboard("weekly", [], 0)],
     }

@@ -73,6 +73,11 @@ KINDS = {
     "linked": (lambda m: users.DiscordLinked(uuid4(), m, 1), "Your accounts are linked"),
     "unlinked": (lambda m: users.DiscordUnlinked(uuid4(), m, 2), "Your accounts are not linked any more"),
     "suspended": (lambda m: users.UserSuspended(m, now(), now() + timedelta(days=1)), "You are suspended"),
+    "warned": (lambda m: users.MemberWarned(m, new_id(), 1, now()), "You have a warning from the staff"),
+    "adjusted": (
+        lambda m: points.PointsAdjusted(m, new_id(), "adjustment", -20, now(), 5, 5),
+        "−20 by the staff",
+    ),
     "reinstated": (lambda m: users.UserReinstated(m, now()), "Welcome back"),
     "approved": (lambda m: redemption(m, "approved"), "Your reward is approved"),
     "rejected": (lambda m: redemption(m, "rejected"), "Your redemption was not approved"),
@@ -80,6 +85,7 @@ KINDS = {
     "unlocked": (lambda m: rewards.IncentiveUnlocked(m, new_id(), 80, now()), "You have unlocked a reward"),
 }
 ASKED = {"approved": "rewards.get_redemption.v1", "rejected": "rewards.get_redemption.v1"}
+ASKED |= {"warned": "users.get_warning.v1", "adjusted": "points.get_receipt.v1"}
 ASKED |= {"shipped": "rewards.get_redemption.v1", "unlocked": "rewards.get_catalogue.v1"}
 NOTHING = {"type": "about:blank", "title": "Not found", "status": 404, "detail": "There is no such thing."}
 

@@ -140,6 +140,7 @@ ANSWERS |= {
 
 
 ANSWERS |= extremes.members_answers(HOSTILE, HUGE, AT)
+ANSWERS |= extremes.staff_answers(HOSTILE, HUGE, AT)
 
 
 REVIEWS = [

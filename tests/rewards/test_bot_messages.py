@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from fleet import auth_state, outbox
 from fleet.contracts import by_type, rewards
+from fleet.contracts.points import BalanceJoined
 from fleet.contracts.users import AuthStateChanged
 from fleet.database import transaction
 from fleet.messages import envelope_for, new_id, read_answer, to_json
@@ -107,6 +108,46 @@ class TestRedeem:
         for wrong in ({"reference": ""}, {"reference": "x" * 201}, {"reference": "1", "delivery_details": "x" * 1001}):
             with pytest.raises(InvalidFields):
                 self.redeem(ada, incentive(), **wrong)
+
+    def test_only_the_price_that_was_shown_is_paid(self, incentive, member, row_count):
+        reward, ada = incentive(points=60), member(available=100)
+        with pytest.raises(Problem) as refused:
+            self.redeem(ada, reward, expected_points=50)
+        assert (refused.value.slug, refused.value.extras) == ("price-changed", {"points_required": 60})
+        assert (row_count("redemptions"), stock(reward), told("place_hold")) == (0, 3, [])
+        assert self.redeem(ada, reward, expected_points=60)[1] is outbox.LATER
+
+    def test_a_wish_that_was_granted_is_answered_so_whatever_the_price_is_now(
+        self, incentive, member, points_says, ask, boss
+    ):
+        reward, ada = incentive(points=60), member(available=100)
+        self.redeem(ada, reward, expected_points=60)
+        points_says(self.made(), "held", available=40)
+        ask(rewards.EditIncentive(boss, reward, points_required=90))
+        assert self.redeem(ada, reward, expected_points=60)[1].status == "pending"
+
+
+def test_milestones_are_what_was_reached_and_what_comes_next(ask, incentive, member, hear):
+    rewards_ = {points: incentive(name=f"For {points}", points=points) for points in (99, 100, 101)}
+    level = incentive(name="For veterans", points=20, min_lifetime_points=1000)
+    retired = incentive(name="Not any more", points=15, is_active=False)
+    ada = member(available=100)
+    found = ask(rewards.GetMilestones(ada))
+    reached = [entry for entry in found.unlocked if entry.incentive_id in rewards_.values()]
+    assert {entry.name for entry in reached} == {"For 99", "For 100"}
+    assert all(entry.unlocked_at is not None and entry.can_redeem for entry in reached)
+    assert found.unlocked_count >= len(found.unlocked)
+    assert (found.available, found.lifetime) == (100, 100)
+    ahead = [entry.points_required for entry in found.following]
+    assert ahead == sorted(ahead)
+    assert ahead[:2] == [20, 101], "nearest first; seeded ones may follow"
+    everything = {entry.incentive_id for entry in (*found.unlocked, *found.following)}
+    assert retired not in everything
+    assert level in everything, "a level that is not reached is ahead, however cheap"
+    hear(BalanceJoined(ada, 0, 100), sequence=2)
+    later = ask(rewards.GetMilestones(ada))
+    assert later.unlocked_count == found.unlocked_count, "what was reached stays so when it was spent"
+    assert not {entry.incentive_id for entry in later.following} & {entry.incentive_id for entry in later.unlocked}
 
 
 def test_a_member_sees_and_cancels_their_own(ask, incentive, pending, member):

@@ -1,12 +1,18 @@
 """A member's preferences: defaults, strict keys, and who learns of a change."""
 
 import copy
+from uuid import UUID
 
 import pytest
 
+from fleet.contracts import users
+from fleet.database import transaction
+from fleet.messages import envelope_for, new_id, now
+from fleet.problems import InvalidFields, NotFound
 from services.users.accounts import display_name
 from services.users.models import Member
 from services.users.preferences import DEFAULTS, complete, merged
+from services.users.subscriptions import subscriptions
 from tests.answers import pointers, refused
 
 PATH = "/api/user-preferences/"
@@ -125,3 +131,59 @@ def test_a_key_that_comes_later_has_its_default_for_those_who_chose_before():
     }
     assert merged(chosen, {})["email_notifications"] == AS_DELIVERED["email_notifications"]
     assert display_name(Member(username="ada", first_name="Ada", preferences=chosen)) == "ada"
+
+
+class TestByDiscord:
+    """The bot asks and changes for a member: the same preferences, under the same rules."""
+
+    @pytest.fixture
+    def hear(self):
+        def send(message):
+            envelope = envelope_for(message, source="bot")
+            with transaction() as session:
+                return subscriptions.handlers[envelope.type](session, envelope)
+
+        return send
+
+    @pytest.fixture
+    def born(self, hear):
+        member_id = new_id()
+        hear(users.RegisterMember(member_id, "101", "ada", "Ada L", now()))
+        return member_id
+
+    def test_they_are_the_ones_of_the_web(self, hear, register, client):
+        made = register("ada", first_name="Ada")
+        headers = {"Authorization": f"Bearer {made['tokens']['access']}"}
+        found = hear(
+            users.ChangePreferences(UUID(made["user"]["id"]), show_in_leaderboard=False, time_zone="Europe/Zurich")
+        )
+        assert (found.show_in_leaderboard, found.time_zone, found.shown_as, found.has_email) == (
+            False,
+            "Europe/Zurich",
+            "Ada",
+            False,
+        )
+        shown = client.get(PATH, headers=headers).json
+        assert shown["privacy_settings"] == {"show_in_leaderboard": False, "display_name_preference": "first_name_only"}
+        assert shown["display_preferences"] == {"time_zone": "Europe/Zurich", "locale": "en"}
+
+    def test_who_was_born_in_discord_has_them_too_and_others_are_told(self, hear, born, told):
+        assert hear(users.GetPreferences(born)).shown_as == "Ada L"
+        before = len(told())
+        off = users.ToldChanges(reward_updates=False)
+        found = hear(users.ChangePreferences(born, discord_notifications=off, display_name_preference="pseudonym"))
+        assert found.discord_notifications == users.Told(True, False, False)
+        assert found.email_notifications == users.Told(True, True, False), "the other channel is as it was"
+        assert found.shown_as.startswith("Member ")
+        kinds = [event.type for event in told()[before:]]
+        assert kinds == ["users.user_updated.v1", "users.contact_changed.v1"]
+
+    def test_what_cannot_be_is_refused_and_changes_nothing(self, hear, born, told):
+        before = len(told())
+        for wrong in ({}, {"time_zone": "Europe/Nowhere"}, {"email_notifications": users.ToldChanges()}):
+            with pytest.raises(InvalidFields):
+                hear(users.ChangePreferences(born, **wrong))
+        with pytest.raises(NotFound):
+            hear(users.ChangePreferences(new_id(), show_in_leaderboard=False))
+        assert len(told()) == before
+        assert hear(users.GetPreferences(born)).time_zone == "UTC"

@@ -8,11 +8,14 @@ from services.bot.cogs import (  # noqa: F401  they declare their commands on im
     general,
     leaderboard,
     link,
+    moderation,
     points,
     preferences,
+    queue,
     review_desk,
     setup,
     shop,
+    staff_points,
     submissions,
 )
 from services.bot.cogs.activity import Activity

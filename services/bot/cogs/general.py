@@ -1,10 +1,10 @@
-"""Finding one's way: help, welcome, ping."""
+"""Finding one's way: help, welcome, ping, status."""
 
 import math
 
 from services.bot.calls import Call
-from services.bot.cards import GREEN, Card, Lines, Rendered
-from services.bot.commands import command, help_groups
+from services.bot.cards import GREEN, Card, Lines, Rendered, moment
+from services.bot.commands import STAFF, command, help_groups, registry
 from services.bot.presenters import leafing
 from services.bot.refusals import SENT_DIRECTLY
 
@@ -70,16 +70,39 @@ async def help_(call: Call) -> None:
     await call.answer(Rendered(help_page("help", 1), short=SENT_DIRECTLY))
 
 
+@command("adminhelp", "All commands of the staff and what they are for", group=STAFF)
+async def adminhelp(call: Call) -> None:
+    """The same for the commands of staff. Whether somebody may use one, the service that executes it decides."""
+    await call.answer(Rendered(help_page("adminhelp", 1), short=SENT_DIRECTLY))
+
+
 @command("welcome", "What Propel is and how to begin", group=GROUP)
 async def welcome(call: Call) -> None:
     """The text everybody gets on joining, once more."""
     await call.answer(Rendered(WELCOME, short=SENT_DIRECTLY))
 
 
+@command("status", "How I am doing: my line to Discord, and since when I am up", group=GROUP)
+async def status(call: Call) -> None:
+    """The bot itself; how somebody stands is said by points and whoami."""
+    fields = [
+        ("My line to Discord", _latency(call) or "Just opened"),
+        ("Up since", moment(call.desk.started_at)),
+        ("Commands", f"{len(registry):,}"),
+    ]
+    footer = "How you stand: /points · All commands: /help"
+    await call.answer(Rendered(Card(title="I am here", fields=fields, footer=footer, colour=GREEN)))
+
+
+def _latency(call: Call) -> str:
+    """The latency of the gateway in words; empty while it is not known."""
+    latency = call.desk.latency
+    return f"{latency * 1000:.0f} ms" if math.isfinite(latency) and latency < LONGEST_LATENCY_S else ""
+
+
 @command("ping", "Whether I am awake, and how fast", group=GROUP)
 async def ping(call: Call) -> None:
     """The latency of the gateway, when it is known."""
-    latency = call.desk.latency
-    known = math.isfinite(latency) and latency < LONGEST_LATENCY_S
-    speed = f" My line to Discord takes {latency * 1000:.0f} ms." if known else ""
+    latency = _latency(call)
+    speed = f" My line to Discord takes {latency}." if latency else ""
     await call.answer(Rendered(Card(content=f"Pong! I am here.{speed} For your points: `/points`")))

@@ -9,7 +9,7 @@ from nextcord.ext import commands
 from fleet.contracts.points import GetHistory, GetLeaderboard, GetSubmissions
 from fleet.contracts.reviews import GetProfessionals
 from fleet.contracts.rewards import GetCatalogue, GetRedemptions
-from services.bot import answers
+from services.bot import answers, staff_listings
 from services.bot.calls import ClickCall, apologise, fresh_listing
 from services.bot.cards import Rendered
 from services.bot.client import PropelClient
@@ -75,6 +75,9 @@ class Leafing(commands.Cog):
         if cursor is None and page > 1:
             # A list from so long ago that its pages are forgotten: begin anew.
             listing, page = fresh_listing(), 1
+        if kind in staff_listings.LISTS:
+            await staff_listings.ask_page(call, kind, argument, cursor, listing, page)
+            return
         build = (
             queue_of(call, cursor)
             if kind == "review_queue"

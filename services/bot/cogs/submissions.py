@@ -65,7 +65,9 @@ def named(session: Session, words: str) -> UUID:
         found = session.scalars(select(Notice.event_id).where(Notice.kind == "submission_card", ending)).all()
         if len(found) == 1:
             return found[0]
-    raise Usage("I do not know that submission. `/submissions` shows yours with their short ids.")
+    raise Usage(
+        "I do not know that submission. `/submissions` shows yours with their short ids; `/pending` those that wait, to staff."
+    )
 
 
 async def keep_commands_current(client: PropelClient) -> None:
