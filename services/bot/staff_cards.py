@@ -16,7 +16,7 @@ from services.bot.cards import AMBER, BAD, BLUE, GOOD, GREEN, RED, Button, Card,
 from services.bot.cards import points as in_points
 from services.bot.notice_kinds import Data, ends_card, notice
 
-SUBMISSION = "submission"
+SUBMISSION, REDEMPTION = "submission", "redemption"
 APPROVE, REJECT, OTHER = "approve", "reject", "points"
 
 
@@ -138,6 +138,11 @@ def _redemption_for_staff(data: Data) -> rewards.GetRedemption:
 def redemption_card(data: Data, words: Any) -> Card:
     """Somebody redeemed a reward: staff are to approve it or not."""
     waiting = words.status in ("requested", "pending")
+    actions = (("Approve", APPROVE, GOOD), ("Reject", REJECT, BAD)) if waiting else ()
+    buttons = [
+        Button(label, button_id(REDEMPTION, action, words.redemption_id), style=style)
+        for label, action, style in actions
+    ]
     state = "waits for approval" if waiting else words.status
     return Card(
         title=f"Redemption: {plain(words.name, 120)} {state}",
@@ -146,8 +151,9 @@ def redemption_card(data: Data, words: Any) -> Card:
         if waiting
         else f"{_who(words.display_name, data.get('account'))}, {in_points(words.points_spent)}.",
         fields=[("Note", plain(words.note, 1000))] if words.note else [],
-        footer="Decide in the web queue" if waiting else "",
+        footer="For admins with a linked account" if waiting else "",
         colour=BLUE if waiting else {"approved": GREEN, "rejected": RED}.get(words.status, AMBER),
+        buttons=buttons,
     )
 
 

@@ -67,6 +67,7 @@ def members_answers(hostile: list[str], huge: int, at: datetime) -> dict[str, li
         "redeem_question": entries,
         "redeemed": outcomes,
         "redemption_cancelled": outcomes,
+        "redemption_decided": outcomes,
         "redemptions": [rewards.Redemptions([], 0), rewards.Redemptions(redeemed[:25], huge, "c" * 300)],
         "milestones": [
             rewards.Milestones(0, 0, [], 0, []),

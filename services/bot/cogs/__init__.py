@@ -24,6 +24,7 @@ from services.bot.cogs.arrivals import Arrivals
 from services.bot.cogs.leafing import Leafing
 from services.bot.cogs.link import LinkButtons
 from services.bot.cogs.notice_buttons import NoticeButtons
+from services.bot.cogs.redemption_cards import RedemptionCards
 from services.bot.cogs.roll_call import RollCall
 from services.bot.cogs.shop import ShopButtons
 from services.bot.cogs.typed import Typed
@@ -31,7 +32,8 @@ from services.bot.cogs.typed import Typed
 
 def add_all(client: PropelClient) -> None:
     """Let every listener listen."""
-    for cog in (Activity, Approvals, Arrivals, Leafing, LinkButtons, NoticeButtons, RollCall, ShopButtons, Typed):
+    listeners = (Activity, Approvals, Arrivals, Leafing, LinkButtons, NoticeButtons)
+    for cog in (*listeners, RedemptionCards, RollCall, ShopButtons, Typed):
         client.add_cog(cog(client))
 
 
