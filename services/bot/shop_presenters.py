@@ -193,6 +193,14 @@ def show_cancelled(outcome: RedemptionOutcome, _arguments: dict[str, Any]) -> Re
     return Rendered(_as_it_stands(outcome), short=SENT_DIRECTLY)
 
 
+@presenter("redemption_decided")
+def show_decided(outcome: RedemptionOutcome, _arguments: dict[str, Any]) -> Rendered:
+    """What the one who decided reads; everybody else of the staff sees it on the card."""
+    sign, state = STATES[outcome.status]
+    text = f"{sign} {plain(outcome.name, 100)} ({in_points(outcome.points_spent)}): {state}. The member is told."
+    return Rendered(Card(title="Decided", text=text, colour=GREEN), short=SENT_DIRECTLY)
+
+
 @presenter("redemptions")
 def show_redemptions(found: Redemptions, arguments: dict[str, Any]) -> Rendered:
     """What a member redeemed, newest first, with a button for each that they may still take back."""
@@ -267,11 +275,3 @@ def _distance(entry: CatalogueEntry, found: Milestones) -> str:
     if found.lifetime < level:
         parts.append(f"{in_points(level - found.lifetime)} more to earn in all")
     return ", ".join(parts)
-
-
-@presenter("redemption_decided")
-def show_decided(outcome: RedemptionOutcome, _arguments: dict[str, Any]) -> Rendered:
-    """What the one who pressed a button on its card reads; everybody else sees it on the card."""
-    sign, words = STATES[outcome.status]
-    text = f"**{plain(outcome.name, 100)}**, {in_points(outcome.points_spent)}."
-    return Rendered(Card(title=f"{sign} {words.capitalize()}", text=text, colour=GREEN))

@@ -138,10 +138,10 @@ def _redemption_for_staff(data: Data) -> rewards.GetRedemption:
 def redemption_card(data: Data, words: Any) -> Card:
     """Somebody redeemed a reward: staff are to approve it or not."""
     waiting = words.status in ("requested", "pending")
-    subject = words.redemption_id
+    actions = (("Approve", APPROVE, GOOD), ("Reject", REJECT, BAD)) if waiting else ()
     buttons = [
-        Button("Approve", button_id(REDEMPTION, APPROVE, subject), style=GOOD),
-        Button("Reject", button_id(REDEMPTION, REJECT, subject), style=BAD),
+        Button(label, button_id(REDEMPTION, action, words.redemption_id), style=style)
+        for label, action, style in actions
     ]
     state = "waits for approval" if waiting else words.status
     return Card(
@@ -151,9 +151,9 @@ def redemption_card(data: Data, words: Any) -> Card:
         if waiting
         else f"{_who(words.display_name, data.get('account'))}, {in_points(words.points_spent)}.",
         fields=[("Note", plain(words.note, 1000))] if words.note else [],
-        footer="Approving and rejecting is for linked admins" if waiting else "",
-        buttons=buttons if waiting else (),
+        footer="For admins with a linked account" if waiting else "",
         colour=BLUE if waiting else {"approved": GREEN, "rejected": RED}.get(words.status, AMBER),
+        buttons=buttons,
     )
 
 

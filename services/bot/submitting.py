@@ -34,7 +34,8 @@ NAMES = {
     "exclusive_resource": "exclusive",
     "external_workshop": "workshop",
 }
-MOST = 60
+# As many commands as Discord takes for one server; what is left of them is for the ways to earn.
+MOST_COMMANDS = 100
 _made: list[str] = []
 
 
@@ -44,15 +45,20 @@ def declare(known: Iterable[KnownActivity]) -> None:
     While points has told nothing yet there are those that every installation begins with; they take anything, and points
     says what is missing.
     """
-    for name in _made:
-        registry.pop(name, None)
-    _made.clear()
+    withdraw()
     rows = [row for row in known if row.requires_approval]
     made = [_of(row) for row in rows] if rows else [_unknown(code) for code in NAMES]
-    for command in made[:MOST]:
+    for command in made[: MOST_COMMANDS - len(registry)]:
         if command.name not in registry:
             registry[command.name] = command
             _made.append(command.name)
+
+
+def withdraw() -> None:
+    """Take the commands that were made out of the table."""
+    for name in _made:
+        registry.pop(name, None)
+    _made.clear()
 
 
 def _name(code: str) -> str:

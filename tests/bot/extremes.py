@@ -102,8 +102,17 @@ def staff_answers(hostile: list[str], huge: int, at: datetime) -> dict[str, list
     logged = [points.LoggedEntry(ONE, name, "award", name, -huge, at, name) for name in hostile]
     change = [users.AuditChange(hostile[0], hostile[1], None), *(users.AuditChange(name) for name in hostile)]
     records = [users.AuditRecord(ONE, name, name, None, at, change, name) for name in hostile]
+    entries = [entry(name, huge, at, reason) for name in hostile for reason in ("retired", None)]
+    incentives = [
+        rewards.IncentiveOutcome(ONE, name, huge, "gift_cards", active, huge, stock, 4)
+        for name in hostile
+        for active, stock in ((True, None), (False, huge))
+    ]
     places = [points.Place(number, name, huge, huge, False) for number, name in enumerate(hostile * 3, 1)]
     return {
+        "catalogue": [rewards.Catalogue([], 0, 0), rewards.Catalogue(entries[:10], huge, huge, "c" * 300)]
+        + [rewards.Catalogue([each] * 10, huge, huge) for each in entries],
+        "incentive": incentives,
         "adjusted": [
             points.AdjustmentOutcome(status, ONE, -huge, huge, huge)
             for status in get_args(Literal["applied", "pending"])

@@ -266,7 +266,7 @@ def test_staff_decide_redemptions_on_their_card_and_only_admins_may(fleet: Fleet
     assert labels(card) == ["Approve", "Reject"]
     pressed = fleet.discord.press(helper, card, "Approve")
     assert "are for admins" in text_of(pressed), "the staff role decides submissions, no redemptions"
-    eventually(lambda: "Approved" in text_of(fleet.discord.press(boss.user, card, "Approve")), "rewards knows the role")
+    eventually(lambda: "approved" in text_of(fleet.discord.press(boss.user, card, "Approve")), "rewards knows the role")
     eventually(lambda: "approved" in text_of(staff_card(fleet, helper, first)), "the card says so")
     assert labels(staff_card(fleet, helper, first)) == []
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.bot.client import PropelClient
 from services.bot.cogs import (  # noqa: F401  they declare their commands on import
+    catalogue,
     general,
     leaderboard,
     link,
