@@ -281,6 +281,7 @@ def create_app(service: str, blueprints: Sequence[Blueprint], public: Iterable[s
     logs.configure(service, "web")
     app = Flask(service, static_folder=None)
     app.json = _Json(app)
+    app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.wsgi_app = _with_slash(app.wsgi_app)  # type: ignore[method-assign]
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
@@ -295,8 +296,7 @@ def create_app(service: str, blueprints: Sequence[Blueprint], public: Iterable[s
 
 
 def _with_slash(application: Any) -> Any:
-    """A trailing slash may be left out: from here on it is there, so that one resource has one path, for the methods it
-    allows and for what is remembered under its path alike."""
+    """A trailing slash may be left out: from here on it is there, so that one resource has one path for all that asks."""
 
     def answer(environ: dict[str, Any], start_response: Any) -> Any:
         path = environ.get("PATH_INFO", "")

@@ -18,7 +18,7 @@ from fleet.contracts.users import (
     UserUpdated,
 )
 from fleet.messages import new_id, now
-from fleet.problems import NotFound, Problem, Unauthorized, invalid
+from fleet.problems import NotFound, Problem, invalid
 from services.users import letters, passwords, preferences
 from services.users.link_models import DiscordLink
 from services.users.models import Member, RefreshFamily
@@ -177,14 +177,6 @@ def get(session: Session, member_id: UUID, *, lock: bool = False) -> Member:
         if not lock:
             break
     raise NotFound("There is no such member.")
-
-
-def own(session: Session, member_id: UUID) -> Member:
-    """The account of whoever calls; Unauthorized when it is gone: a token outlives its account by a moment."""
-    try:
-        return get(session, member_id)
-    except NotFound:
-        raise Unauthorized("This account does not exist any more.") from None
 
 
 def update_profile(session: Session, member_id: UUID, fields: dict[str, Any]) -> Member:

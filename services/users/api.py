@@ -78,15 +78,15 @@ def logout(body: dict[str, Any]) -> Answer:
 
 
 @api.get("/api/users/profile/")
-@operation(who=MEMBER, answers={200: schemas.User}, while_awaiting=True)
+@operation(who=MEMBER, answers={200: schemas.User, 404: None}, while_awaiting=True)
 def get_profile() -> Answer:
     """The signed-in member."""
     with transaction() as session:
-        return schemas.dump(accounts.own(session, caller().member_id))
+        return schemas.dump(accounts.get(session, caller().member_id))
 
 
 @api.route("/api/users/profile/", methods=["PUT", "PATCH"])
-@operation(who=MEMBER, body=schemas.Profile, answers={200: schemas.User}, while_awaiting=True)
+@operation(who=MEMBER, body=schemas.Profile, answers={200: schemas.User, 404: None}, while_awaiting=True)
 def change_profile(body: dict[str, Any]) -> Answer:
     """Change the editable fields of one's own profile; any other field is refused and nothing changes."""
     if not body:

@@ -24,12 +24,12 @@ def _session_id() -> UUID:
 
 
 def _status(session: Session) -> Answer:
-    member = accounts.own(session, caller().member_id)
+    member = accounts.get(session, caller().member_id)
     return linking_schemas.status(member, link_codes.waiting(session, member.id), caller().session_id)
 
 
 @linking_api.post("/api/link/start/")
-@operation(who=MEMBER, answers={200: linking_schemas.LinkStart, 409: None, 429: None})
+@operation(who=MEMBER, answers={200: linking_schemas.LinkStart, 409: None, 429: None, 404: None})
 def start_link() -> Answer:
     """Get a code to type in Discord. It is good for ten minutes and for this sign-in; the one before is void."""
     with transaction() as session:
@@ -41,7 +41,7 @@ def start_link() -> Answer:
 
 
 @linking_api.get("/api/link/status/")
-@operation(who=MEMBER, answers={200: linking_schemas.LinkStatus})
+@operation(who=MEMBER, answers={200: linking_schemas.LinkStatus, 404: None})
 def get_link_status() -> Answer:
     """Whether a Discord account is linked, and, while a link waits, which Discord name claims its code."""
     with transaction() as session:
@@ -50,7 +50,9 @@ def get_link_status() -> Answer:
 
 @linking_api.post("/api/link/confirm/")
 @operation(
-    who=MEMBER, body=linking_schemas.LinkConfirm, answers={200: linking_schemas.LinkStatus, 403: None, 409: None}
+    who=MEMBER,
+    body=linking_schemas.LinkConfirm,
+    answers={200: linking_schemas.LinkStatus, 403: None, 409: None, 404: None},
 )
 def confirm_link(body: dict[str, Any]) -> Answer:
     """Confirm (or decline) the Discord name that GET /api/link/status shows. Linked once Discord has confirmed too."""
@@ -61,13 +63,15 @@ def confirm_link(body: dict[str, Any]) -> Answer:
 
 @linking_api.delete("/api/link/")
 @operation(
-    who=MEMBER, body=linking_schemas.LinkPassword, answers={200: linking_schemas.LinkStatus, 409: None, 429: None}
+    who=MEMBER,
+    body=linking_schemas.LinkPassword,
+    answers={200: linking_schemas.LinkStatus, 409: None, 429: None, 404: None},
 )
 def unlink(body: dict[str, Any]) -> Answer:
     """Unlink the Discord account. What was earned stays here; the Discord account begins anew with nothing."""
     key = str(caller().member_id)
     with transaction() as session:
-        stored = accounts.own(session, caller().member_id).password_hash
+        stored = accounts.get(session, caller().member_id).password_hash
         limits.check_failures(session, key)
     # Outside of the transaction: a hash takes 20 ms, and a connection would wait for it.
     right = passwords.matches(stored, body["password"])

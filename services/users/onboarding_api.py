@@ -22,7 +22,7 @@ def _client_address() -> str | None:
 
 
 @onboarding_api.post("/api/users/consent/")
-@operation(who=MEMBER, body=schemas.Consent, answers={200: schemas.ConsentState})
+@operation(who=MEMBER, body=schemas.Consent, answers={200: schemas.ConsentState, 404: None})
 def give_consent(body: dict[str, Any]) -> Answer:
     """Give or withdraw the consent to be shown in media; its time and the client's address are kept."""
     with transaction() as session:
@@ -31,7 +31,7 @@ def give_consent(body: dict[str, Any]) -> Answer:
 
 
 @onboarding_api.post("/api/users/complete_onboarding/")
-@operation(who=MEMBER, answers={200: schemas.OnboardingState})
+@operation(who=MEMBER, answers={200: schemas.OnboardingState, 404: None})
 def complete_onboarding() -> Answer:
     """Mark the introduction as done; the first time counts."""
     with transaction() as session:
@@ -39,8 +39,8 @@ def complete_onboarding() -> Answer:
 
 
 @onboarding_api.get("/api/users/discord_verification/")
-@operation(who=MEMBER, answers={200: schemas.DiscordState})
+@operation(who=MEMBER, answers={200: schemas.DiscordState, 404: None})
 def get_discord_verification() -> Answer:
     """Whether a Discord account is linked, and which."""
     with transaction() as session:
-        return dict(schemas.DiscordState().dump(accounts.own(session, caller().member_id)))
+        return dict(schemas.DiscordState().dump(accounts.get(session, caller().member_id)))

@@ -24,7 +24,7 @@ def verify_email(body: dict[str, Any]) -> Answer:
 
 
 @passwords_api.post("/api/users/resend_verification/")
-@operation(who=MEMBER, answers={202: schemas.Message, 409: None, 429: None}, while_awaiting=True)
+@operation(who=MEMBER, answers={202: schemas.Message, 409: None, 429: None, 404: None}, while_awaiting=True)
 def resend_verification() -> Answer:
     """Send a new code to one's own address; the one before is void."""
     with transaction() as session:
@@ -34,12 +34,14 @@ def resend_verification() -> Answer:
 
 
 @passwords_api.post("/api/users/change_password/")
-@operation(who=MEMBER, body=schemas.PasswordChange, answers={200: schemas.Message, 429: None}, while_awaiting=True)
+@operation(
+    who=MEMBER, body=schemas.PasswordChange, answers={200: schemas.Message, 429: None, 404: None}, while_awaiting=True
+)
 def change_password(body: dict[str, Any]) -> Answer:
     """Change one's own password. All sign-ins end, this one too."""
     key = str(caller().member_id)
     with transaction() as session:
-        member = accounts.own(session, caller().member_id)
+        member = accounts.get(session, caller().member_id)
         limits.check_failures(session, key)
     right = passwords.matches(member.password_hash, body["current_password"])
     with transaction() as session:

@@ -14,15 +14,15 @@ preferences_api = Blueprint("preferences_api", __name__)
 
 
 @preferences_api.get("/api/user-preferences/")
-@operation(who=MEMBER, answers={200: schemas.Preferences})
+@operation(who=MEMBER, answers={200: schemas.Preferences, 404: None})
 def get_preferences() -> Answer:
     """All preferences; what was never chosen has its default."""
     with transaction() as session:
-        return dict(preferences.complete(accounts.own(session, caller().member_id).preferences))
+        return dict(preferences.complete(accounts.get(session, caller().member_id).preferences))
 
 
 @preferences_api.route("/api/user-preferences/", methods=["PUT", "PATCH"])
-@operation(who=MEMBER, body=schemas.Preferences, answers={200: schemas.Preferences})
+@operation(who=MEMBER, body=schemas.Preferences, answers={200: schemas.Preferences, 404: None})
 def change_preferences(body: dict[str, Any]) -> Answer:
     """Change preferences: PATCH just those named, PUT all (what is not named goes back to its default)."""
     whole = request.method == "PUT"

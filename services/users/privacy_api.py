@@ -20,7 +20,7 @@ LOOK_AGAIN_S = 2
 
 
 @privacy_api.get(EXPORT)
-@operation(who=MEMBER, answers={200: schemas.ExportDocument, 202: schemas.ExportState}, while_awaiting=True)
+@operation(who=MEMBER, answers={200: schemas.ExportDocument, 202: schemas.ExportState, 404: None}, while_awaiting=True)
 def get_export() -> Answer:
     """Everything that every service holds on the caller, as one JSON file.
 
@@ -46,7 +46,7 @@ def get_export() -> Answer:
 @operation(
     who=MEMBER,
     body=schemas.ErasureRequest,
-    answers={202: schemas.ErasureReceipt, 409: None, 429: None},
+    answers={202: schemas.ErasureReceipt, 409: None, 429: None, 404: None},
     while_awaiting=True,
 )
 def erase_profile(body: dict[str, Any]) -> Answer:
@@ -57,7 +57,7 @@ def erase_profile(body: dict[str, Any]) -> Answer:
     """
     key = str(caller().member_id)
     with transaction() as session:
-        stored = accounts.own(session, caller().member_id).password_hash
+        stored = accounts.get(session, caller().member_id).password_hash
         if stored is None:
             raise erasures.NoPassword("Choose one with POST /api/users/reset_password/, or ask an administrator.")
         limits.check_failures(session, key)

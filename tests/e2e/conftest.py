@@ -186,8 +186,14 @@ def free_span() -> int:
 
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """The whole fleet, up; down and gone afterwards."""
-    run = tmp_path_factory.mktemp("fleet")
+    """The whole fleet, up; down and gone afterwards. Tests share it, and mind one another."""
+    with running(tmp_path_factory.mktemp("fleet")) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def running(run: Path) -> Iterator[Fleet]:
+    """A whole fleet whose data are in `run`."""
     for attempt in range(3):
         base = free_span()
         gateway = next(port for port in iter(lambda: free_ports(1)[0], 0) if not base <= port < base + SPAN)

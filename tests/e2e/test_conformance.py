@@ -7,7 +7,7 @@ student. EXAMPLES= for another number of each (3); SEED= repeats a run.
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from functools import cache
 from typing import Any
@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from gateway import documents
 from tests.conftest import ROOT, SEED
-from tests.e2e.conftest import Fleet
+from tests.e2e.conftest import Fleet, running
 
 EXAMPLES = int(os.environ.get("EXAMPLES") or 3)
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -59,6 +59,13 @@ def checks() -> list[Any]:
 
     kinds = ("status_code", "content_type", "response_headers", "response_schema")
     return [no_server_error, *(getattr(conformance, f"{kind}_conformance") for kind in kinds)]
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One of its own: an admin who does anything that can be done is no neighbour for other tests."""
+    with running(tmp_path_factory.mktemp("conformance")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
