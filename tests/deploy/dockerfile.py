@@ -136,8 +136,8 @@ class Build:
         words = shlex.split(rest)
         source, target = words[-2:]
         place = stage.root / target.lstrip("/") if target.startswith("/") else stage.home / target
-        if words[0].startswith("--from="):
-            other = self.stages[words[0].removeprefix("--from=")]
+        if before := next((word for word in words if word.startswith("--from=")), None):
+            other = self.stages[before.removeprefix("--from=")]
             shutil.copytree(other.root / source.lstrip("/"), place, symlinks=True, dirs_exist_ok=True)
             return
         found = [name for name in self.files if name == source or name.startswith(f"{source}/")]
