@@ -39,7 +39,6 @@ def files() -> dict[str, str]:
         "postgres-superuser/POSTGRES_PASSWORD": secret("postgres"),
         "postgres-provision/SUPERUSER_URL": f"postgresql://postgres:{secret('postgres')}@{POSTGRES}/postgres",
         "postgres-provision/ROLE_PASSWORDS": " ".join(f"{role}={secret(f'pg_{role}')}" for role in roles),
-        "rabbitmq-cookie/ERLANG_COOKIE": secret("erlang_cookie"),
         "account-admin/ADMIN_PASSWORD": secret("account_admin"),
         "account-student/ADMIN_PASSWORD": secret("account_student"),
     }
@@ -63,7 +62,7 @@ def write(target: Path) -> None:
         path = target / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        path.chmod(0o444 if not path.name.endswith("COOKIE") else 0o400)
+        path.chmod(0o444)
 
 
 def main() -> int:

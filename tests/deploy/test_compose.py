@@ -137,7 +137,7 @@ def test_secrets_are_files_that_make_up_writes(ours, page, secret_files):
 def test_the_files_are_readable_for_the_containers_user_and_their_folder_for_nobody_else(secret_files):
     assert secret_files.stat().st_mode & 0o777 == 0o700
     for path in secret_files.rglob("*"):
-        if path.is_file() and path.name != "ERLANG_COOKIE":
+        if path.is_file():
             assert path.stat().st_mode & 0o777 == 0o444, path
 
 
