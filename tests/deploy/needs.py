@@ -66,6 +66,7 @@ def reached(*modules: str) -> set[str]:
     return found
 
 
+@cache
 def of(*modules: str) -> dict[str, Need]:
     """What the processes that begin with `modules` read, by name."""
     found: dict[str, Need] = {}

@@ -4,6 +4,7 @@ Each stands for a reason; tests/k8s/test_mutations.py takes them away one by one
 """
 
 from collections.abc import Callable
+from functools import cache
 from itertools import product
 
 from deploy.manifests import schemas
@@ -33,6 +34,12 @@ PRODUCTION_ONLY: set[str] = set()
 # Told to libraries and to gunicorn, which are no settings of ours.
 BESIDE = {"SERVICE", "WEB_WORKERS", "WEB_THREADS", "BIND", "OTEL_EXPORTER_OTLP_ENDPOINT", "SSL_CERT_FILE"}
 VOLUMES = {"name", "secret", "configMap", "emptyDir", "persistentVolumeClaim", "projected", "downwardAPI"}
+
+
+@cache
+def settings() -> dict[str, bool]:
+    """Every setting there is; True for secrets."""
+    return {entry.name: entry.secret for entry in entries()} | {"MIGRATION_DATABASE_URL": True}
 
 
 def rule(*, production: bool = False) -> Callable[[Rule], Rule]:
@@ -392,7 +399,7 @@ def the_gateway_knows_every_part(manifests: list[Manifest]) -> list[str]:
 @rule()
 def secrets_are_files(manifests: list[Manifest]) -> list[str]:
     """The environment of a process is shown by too many tools, and handed on to its children."""
-    secret = {entry.name for entry in entries() if entry.secret} | {"MIGRATION_DATABASE_URL"}
+    secret = {name for name, is_secret in settings().items() if is_secret}
     found = []
     for each in of_kind(manifests, "ConfigMap"):
         found += [f"{each['metadata']['name']} holds {key}" for key in each.get("data", {}) if key in secret]
@@ -411,7 +418,7 @@ def secrets_are_files(manifests: list[Manifest]) -> list[str]:
 @rule()
 def everybody_is_told_what_they_read(manifests: list[Manifest]) -> list[str]:
     """From the code: each setting without a default is given; no secret goes to whom the code gives no use for it."""
-    known = {entry.name for entry in entries()} | {"MIGRATION_DATABASE_URL"} | BESIDE
+    known = {*settings(), *BESIDE}
     found = []
     for work in workloads(manifests):
         if not work.is_ours or work.service in ("gateway", "discord"):
@@ -556,7 +563,8 @@ def edges(manifests: list[Manifest]) -> set[tuple[str, str, int]]:
     policies = of_kind(manifests, "NetworkPolicy")
     inside = list(parties(manifests))
     pairs = [*product(inside, (*inside, *OUTSIDE)), *product(OUTSIDE, inside)]
-    pairs += [(STRANGER, other) for other in OUTSIDE]
+    # A pod in the namespace that no policy names.
+    pairs += [(STRANGER, other) for other in OUTSIDE] + [(other, STRANGER) for other in (*inside, *OUTSIDE)]
     return {
         (source.name, target.name, port)
         for (source, target), port in product(pairs, PORTS)
