@@ -1,7 +1,7 @@
 # Propel. `make` alone lists what can be done; variables may be given after the target: make up PORT_BASE=18000
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help test-browser mutations test-browser format openapi settings up down restart status logs reset admin verify demo test check lock bench prepare
+.PHONY: help test-browser mutations test-browser format openapi settings up down restart status logs reset admin verify demo test check lock bench prepare k8s-render k8s-dev
 # Compiled modules make every start faster; a shell that forbids them would cost each process a second.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
@@ -12,7 +12,7 @@ PROCESSES := 2
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5); next } \
-		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Ports: GATEWAY_PORT (8080) and PORT_BASE (17000), e.g. make up PORT_BASE=18000 GATEWAY_PORT=8090"
 
@@ -37,6 +37,12 @@ verify: prepare ## do the books of points and rewards balance? (the running flee
 	@$(PYTHON) -m deploy.local verify
 admin: prepare ## make an administrator (USERNAME= EMAIL= PASSWORD=)
 	@$(PYTHON) -m deploy.local admin --username "$(USERNAME)" --email "$(EMAIL)" --password "$(PASSWORD)"
+
+##@ Kubernetes
+k8s-render: prepare ## print an overlay, checked (OVERLAY=dev or production); kustomize 5.3 or kubectl 1.30, or fetched
+	@$(PYTHON) -m deploy.manifests "$(OVERLAY)"
+k8s-dev: prepare ## build the images and run the fleet on kind or minikube (kubectl's present context)
+	@$(PYTHON) -m deploy.manifests.dev
 
 ##@ Work on it
 test: prepare ## the whole test suite, with servers of its own (ARGS= for pytest)

@@ -1,8 +1,13 @@
-"""gunicorn for every web process: `gunicorn -c fleet/gunicorn_conf.py "services.points.app:create_app()"`."""
+"""gunicorn for every web process: `gunicorn -c fleet/gunicorn_conf.py "services.points.app:create_app()"`.
+
+An image holds one service and says which in SERVICE: there, `python -m gunicorn -c fleet/gunicorn_conf.py` is enough.
+"""
 
 import os
 import tempfile
 
+if service := os.environ.get("SERVICE"):
+    wsgi_app = f"services.{service}.app:create_app()"
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_WORKERS", "1"))
 threads = int(os.environ.get("WEB_THREADS", "16"))

@@ -1,17 +1,19 @@
 """Migrations: one shared Alembic environment for all services.
 
     python -m fleet.migrate users points        each to its newest revision, as the owner role
+    python -m fleet.migrate points --wait         until somebody else has done it, as the service's own role
     python -m fleet.migrate points --new "keep receipts"
 
 The owner's address comes from `<SERVICE>_MIGRATION_DATABASE_URL`, or from `MIGRATION_DATABASE_URL` when one service is
-named. Revisions are `services/<service>/migrations/NNNN_words.py`, contiguous, expanding before contracting.
+named; `_FILE` behind either name is a file that holds it. Revisions are `services/<service>/migrations/NNNN_words.py`,
+contiguous, expanding before contracting.
 """
 
 import argparse
 import importlib
-import os
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from fleet.settings import SettingsError, database_url
+from fleet.settings import DatabaseSettings, SettingsError, database_url, given, read
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = 5_271_010
+WAIT_S = 600.0
 
 
 def config(service: str) -> Config:
@@ -59,6 +62,36 @@ def upgrade(service: str, url: str, revision: str = "head") -> None:
         command.upgrade(found, revision)
         connection.commit()
     engine.dispose()
+
+
+def is_current(service: str, url: str) -> bool:
+    """True when the database is at the newest revision of this code, or at one that only later code knows.
+
+    The latter because code of before goes on while a release comes in, and its processes may start anew. Raises
+    sqlalchemy's OperationalError while there is no database, ProgrammingError while it was never migrated.
+    """
+    engine = create_engine(database_url(url), poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        there = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    known = [each.revision for each in ScriptDirectory.from_config(config(service)).walk_revisions()]
+    return there is not None and (there == known[0] or there not in known)
+
+
+def wait(service: str, url: str, seconds: float = WAIT_S) -> None:
+    """Return when the database of `service` is current; ends the process with status 1 when it is not in time.
+
+    New code starts behind it, so that the order of a rollout is kept whoever starts first.
+    """
+    deadline, said = time.monotonic() + seconds, ""
+    while time.monotonic() < deadline:
+        try:
+            if is_current(service, url):
+                return
+            said = "it is at an older revision"
+        except sa.exc.DBAPIError as error:
+            said = str(error.orig).strip().partition("\n")[0]
+        time.sleep(1)
+    raise SystemExit(f"the database of {service} was not migrated within {seconds:.0f} s: {said}")
 
 
 def run_environment() -> None:
@@ -196,15 +229,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("services", nargs="+")
     parser.add_argument("--new", metavar="WORDS")
+    parser.add_argument("--wait", action="store_true", help="until DATABASE_URL has been migrated by somebody else")
     arguments = parser.parse_args()
     for service in arguments.services:
         if arguments.new:
             sys.stdout.write(f"{new_revision(service, arguments.new)}\n")
             continue
         name = f"{service.upper()}_MIGRATION_DATABASE_URL"
-        url: Any = os.environ.get(name) or (
-            os.environ.get("MIGRATION_DATABASE_URL") if len(arguments.services) == 1 else None
-        )
+        if arguments.wait:
+            wait(service, read(DatabaseSettings).url)
+            continue
+        url: Any = given(name) or (given("MIGRATION_DATABASE_URL") if len(arguments.services) == 1 else None)
         if not url:
             raise SystemExit(
                 str(SettingsError([f"{name} is missing: the owner role's address of the {service} database"]))

@@ -67,8 +67,8 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
 }
 
 
-def _raw(name: str, environment: Mapping[str, str]) -> str | None:
-    """The text of one setting, from the variable itself or from the file that `<name>_FILE` names."""
+def given(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The text of one setting, from the variable itself or from the file that `<name>_FILE` names. Raises OSError."""
     if environment.get(name, "") != "":
         return environment[name]
     if file := environment.get(f"{name}_FILE"):
@@ -85,7 +85,7 @@ def parse(cls: type[T], environment: Mapping[str, str]) -> T:
         kind = kinds[field.name]
         kind = next((k for k in typing.get_args(kind) if k is not type(None)), kind)
         try:
-            raw = _raw(name, environment)
+            raw = given(name, environment)
             if raw is not None:
                 values[field.name] = _PARSERS[kind](raw)
             elif field.default is dataclasses.MISSING:

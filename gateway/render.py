@@ -216,8 +216,8 @@ def _pairs(given: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in given)}
 
 
-def main() -> None:
-    """Render from the command line, with the settings of the environment."""
+def main() -> Path:
+    """Render from the command line, with the settings of the environment; returns the directory."""
     parser = argparse.ArgumentParser(description="Write the gateway's nginx configuration.")
     parser.add_argument("--target", type=Path, required=True)
     parser.add_argument("--listen", required=True, help="address:port")
@@ -230,6 +230,8 @@ def main() -> None:
         render(given.target, listen=given.listen, upstreams=upstreams, settings=settings, probes=probes)
     except ValueError as wrong:
         sys.exit(f"The gateway cannot be configured: {wrong}.")
+    target: Path = given.target
+    return target.resolve()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+PYTEST = (sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "--durations=0")
+STATIC = (*PYTEST, "-m", "static")
 
 STEPS: list[tuple[str, list[str], str]] = [
     (
@@ -28,20 +30,13 @@ STEPS: list[tuple[str, list[str], str]] = [
     ),
     (
         "conventions",
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-m",
-            "static",
-            "--no-header",
-            "-p",
-            "no:cacheprovider",
-            "--durations=0",
-            "tests/test_conventions.py",
-        ],
+        [*STATIC, "tests/test_conventions.py"],
         "the assertion says what to do",
+    ),
+    (
+        "manifests",
+        [*STATIC, "tests/k8s", "tests/deploy"],
+        "each sentence is one object and what is wrong with it; `make k8s-render OVERLAY=production` shows them",
     ),
 ]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from deploy.local import compose, postgres
 from deploy.local.console import line, paint
 from deploy.local.debian import Unavailable
-from deploy.local.fleet import ACCOUNTS, Fleet, tidy_environment
+from deploy.local.fleet import ACCOUNTS, Fleet, record_ports, tidy_environment
 from deploy.local.layout import (
     LOGS,
     MAIL,
@@ -26,6 +26,8 @@ from deploy.local.layout import (
     shown,
 )
 from deploy.local.running import Failed, is_supervised, one_at_a_time, start, state, stop
+
+SAY_WHO = "say who: make admin USERNAME=ada EMAIL=ada@example.org [PASSWORD=...]"
 
 
 def up() -> int:
@@ -107,7 +109,7 @@ def admin(username: str, email: str, password: str) -> int:
     if not ports or not is_supervised():
         raise Failed("the fleet is not running: start it with `make up` first")
     if not username or not email:
-        raise Failed("say who: make admin USERNAME=ada EMAIL=ada@example.org [PASSWORD=...]")
+        raise Failed(SAY_WHO)
     fleet = Fleet(ports)
     job = fleet.account_job("admin", username, email, password or _ask_password(), "admin")
     return subprocess.run(job.command, env=dict(job.environment), cwd=ROOT, check=False).returncode
@@ -137,6 +139,19 @@ def _ask_password() -> str:
     return getpass.getpass("Password: ")
 
 
+def _in_containers(given: argparse.Namespace) -> int:
+    """The same by Docker Compose."""
+    if given.command == "verify":
+        return compose.verify()
+    if given.command == "admin":
+        if not given.username or not given.email:
+            raise Failed(SAY_WHO)
+        return compose.admin(given.username, given.email, given.password or _ask_password())
+    if given.command == "up":
+        record_ports(chosen_ports(settings()))
+    return compose.run(given.command, [given.service] if getattr(given, "service", "") else [])
+
+
 def main() -> int:
     """Run one command; every expected failure is one sentence on stderr and status 1."""
     tidy_environment()
@@ -158,8 +173,8 @@ def main() -> int:
         "verify": verify,
     }
     try:
-        if given.command in compose.COMMANDS and compose.in_charge(given.command, is_supervised()):
-            compose.run(given.command, *([given.service] if getattr(given, "service", "") else []))
+        if compose.in_charge(given.command, is_supervised()):
+            return _in_containers(given)
         if given.command == "status":
             from deploy.local.status import show
 

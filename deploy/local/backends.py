@@ -28,6 +28,7 @@ from deploy.local.children import wait_until
 from deploy.local.compose import docker_answers
 from deploy.local.layout import ROOT, write_private
 from deploy.local.probes import Probe
+from fleet.provision import provision
 
 START_SECONDS = 60
 
@@ -154,8 +155,8 @@ class Postgres(Controls):
         )
 
     def provision(self, passwords: dict[str, str]) -> None:
-        """Databases and roles as the fleet has them; see deploy.local.postgres.provision."""
-        postgres.provision(self.server_url, passwords)
+        """Databases and roles as the fleet has them; see fleet.provision."""
+        provision(self.server_url, passwords)
 
 
 class RabbitMQ(Controls):

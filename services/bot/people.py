@@ -19,7 +19,7 @@ from fleet.contracts.users import RegisterMember
 from fleet.messages import now
 from fleet.settings import read
 from services.bot.models import ForgottenPerson, SeenPerson
-from services.bot.settings import BotSettings
+from services.bot.settings import PeopleSettings
 
 # A welcome that could not be sent for so long (Discord away) would only puzzle.
 WELCOME_WITHIN = timedelta(days=1)
@@ -42,7 +42,7 @@ def clean(name: str) -> str:
 
 def derived_id(discord_id: str) -> UUID:
     """The member id that belongs to a Discord id."""
-    return uuid5(read(BotSettings).namespace, discord_id)
+    return uuid5(read(PeopleSettings).namespace, discord_id)
 
 
 # One number for who notes people (together) and who forgets one (alone): a name cannot be written down again behind it.

@@ -22,18 +22,21 @@ from .world import World
 def main() -> int:
     """Reads the arguments and serves until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local.discord", description=__doc__)
-    parser.add_argument("--port", type=int, default=17100, help="on 127.0.0.1; 0 takes a free one and prints it")
+    parser.add_argument("--port", type=int, default=17100, help="0 takes a free one and prints it")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; in a container, its own")
+    parser.add_argument("--origin", default="", help="how the bot reaches it when not by the address above")
     parser.add_argument("--state", type=Path, help="keep people and messages in this file between runs")
     arguments = parser.parse_args()
     token = os.environ.get("DISCORD_TOKEN", "")
     if not token:
         print("local Discord: set DISCORD_TOKEN; any text will do, the bot must use the same.", file=sys.stderr)
         return 2
-    return asyncio.run(serve(token, arguments.port, arguments.state))
+    return asyncio.run(serve(token, arguments))
 
 
-async def serve(token: str, port: int, state: Path | None) -> int:
+async def serve(token: str, arguments: argparse.Namespace) -> int:
     """Serves until SIGTERM or Ctrl-C, saving the state as it goes and once more at the end."""
+    host, port, state = arguments.host, arguments.port, arguments.state
     world = World()
     app = build(world, token)
     interactions = app[INTERACTIONS]
@@ -50,7 +53,7 @@ async def serve(token: str, port: int, state: Path | None) -> int:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, host, port)
     try:
         await site.start()
     except OSError as problem:
@@ -59,7 +62,7 @@ async def serve(token: str, port: int, state: Path | None) -> int:
         await runner.cleanup()
         return 1
     port = runner.addresses[0][1]
-    world.origin = f"http://127.0.0.1:{port}"
+    world.origin = arguments.origin or f"http://127.0.0.1:{port}"
     keeper = asyncio.create_task(snapshot.keep(state, world, interactions, stop)) if state is not None else None
     print(f"local Discord: http://127.0.0.1:{port}", flush=True)
     await stop.wait()

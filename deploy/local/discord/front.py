@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from .problems import answer
+from .world import WORLD
 
 PAGE = Path(__file__).with_name("page")
 _OWN_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
@@ -54,6 +56,7 @@ async def own_visitors(request: web.Request, handler: Handler) -> web.StreamResp
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     follows_a_link = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"
     foreign = origin is not None and origin != f"http://{request.host}"
-    if not _OWN_HOST.fullmatch(request.host) or foreign or (site in ("cross-site", "same-site") and not follows_a_link):
+    own = _OWN_HOST.fullmatch(request.host) or request.host == urlsplit(request.app[WORLD].origin).netloc
+    if not own or foreign or (site in ("cross-site", "same-site") and not follows_a_link):
         return answer({"error": "Local Discord answers this machine only; use http://127.0.0.1."}, 403)
     return await handler(request)

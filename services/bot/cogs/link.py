@@ -21,7 +21,7 @@ from services.bot.client import PropelClient
 from services.bot.commands import Option, command
 from services.bot.link_presenters import HOW_TO_LINK, HOW_TO_UNLINK, PREFIX, exposed, parse
 from services.bot.off_loop import transact
-from services.bot.settings import BotSettings
+from services.bot.settings import PeopleSettings
 
 GROUP = "Your account"
 
@@ -32,7 +32,7 @@ async def link(call: Call, code: str = "") -> None:
     if not code.strip():
         await call.answer(Rendered(HOW_TO_LINK))
         return
-    digest = code_digest(read(BotSettings).namespace, code)
+    digest = code_digest(read(PeopleSettings).namespace, code)
     if isinstance(call, TypedCall) and not call.alone:
         await _cancel(call, digest)
         return
