@@ -106,16 +106,21 @@ class Call:
         """True when nobody but the caller reads the answer."""
         raise NotImplementedError
 
-    async def ask(self, build: Build, presenter: str, **arguments: Any) -> None:
-        """Send what `build` makes; its answer will be shown by `presenter` with these arguments."""
+    async def ask(self, build: Build, presenter: str, *, about: Person | None = None, **arguments: Any) -> None:
+        """Send what `build` makes; its answer will be shown by `presenter` with these arguments.
+
+        Somebody it is `about` is registered like the caller, so that whoever is asked knows them.
+        """
         await self.acknowledge()
         logs.correlation_id.set(self.correlation)
-        await transact(self._ask, build, presenter, {"private": self.alone, **arguments})
+        await transact(self._ask, build, presenter, about, {"private": self.alone, **arguments})
         self.desk.expect_answers()
 
-    def _ask(self, session: Session, build: Build, presenter: str, arguments: dict[str, Any]) -> None:
-        mine = self.person.discord_id
-        member_id = people.see(session, [self.person], in_guild=self.in_guild, by_command=[mine])[mine]
+    def _ask(
+        self, session: Session, build: Build, presenter: str, about: Person | None, arguments: dict[str, Any]
+    ) -> None:
+        mine, concerned = self.person.discord_id, [self.person, about] if about is not None else [self.person]
+        member_id = people.see(session, concerned, in_guild=self.in_guild, by_command=[mine])[mine]
         message = build(session, member_id)
         answers.expect(session, message, subject=member_id, presenter=presenter, arguments=arguments, door=self.door())
 

@@ -76,12 +76,15 @@ class Adjusted:
     transfer: Transfer | None = None
 
 
-def adjust(session: Session, member_id: UUID, points: int, reason: str, *, actor: UUID) -> Adjusted:
+def adjust(
+    session: Session, member_id: UUID, points: int, reason: str, *, actor: UUID, must_exist: bool = True
+) -> Adjusted:
     """Correct a member's points now, or, when they are many, ask a second admin to confirm it.
 
-    Raises NotFound for an unknown member, Forbidden for one's own points, InsufficientPoints, Suspended.
+    Raises NotFound for an unknown member (who is opened a ledger unless they `must_exist`), Forbidden for one's own points,
+    InsufficientPoints, Suspended.
     """
-    balance = ledger.lock_current_balance(session, member_id, must_exist=True)
+    balance = ledger.lock_current_balance(session, member_id, must_exist=must_exist)
     ledger.refuse_forgotten(session, balance.member_id)
     actor = _other_than(session, balance.member_id, actor)
     waits = abs(points) > read(CorrectionSettings).second_admin_above
@@ -242,7 +245,8 @@ def adjust_by_discord(session: Session, member_id: UUID, points: int, reason: st
     decisions.require_admin(session, actor, ADMINS_ONLY)
     if abs(points) > DISCORD_PER_COMMAND:
         raise CommandLimit(f"A command moves at most {DISCORD_PER_COMMAND} points.")
-    adjusted = adjust(session, member_id, points, reason, actor=actor)
+    # The bot names people whom users may be about to tell us of.
+    adjusted = adjust(session, member_id, points, reason, actor=actor, must_exist=False)
     _use_day(session, adjusted.adjustment.requested_by, abs(points))
     return adjusted
 

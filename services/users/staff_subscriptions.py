@@ -41,7 +41,7 @@ def _state(member: Member) -> users.MemberState:
 def suspend_member(session: Session, command: Envelope[users.SuspendMember]) -> users.MemberState:
     """Suspend for a time or without end."""
     asked = command.data
-    fields = load(schemas.Suspension, {"minutes": asked.minutes, "reason": asked.reason})
+    fields = load(schemas.Suspension, {"minutes": asked.minutes, "reason": asked.reason.strip()})
     until = now() + timedelta(minutes=fields["minutes"]) if fields["minutes"] else None
     actor = _actor(session, asked.actor_member_id)
     return _state(moderation.suspend(session, actor, asked.member_id, until, fields["reason"]))
@@ -58,7 +58,7 @@ def unsuspend_member(session: Session, command: Envelope[users.UnsuspendMember])
 def warn_member(session: Session, command: Envelope[users.WarnMember]) -> users.MemberState:
     """Warn."""
     asked = command.data
-    reason = load(schemas.Warning, {"reason": asked.reason})["reason"]
+    reason = load(schemas.Warning, {"reason": asked.reason.strip()})["reason"]
     actor = _actor(session, asked.actor_member_id)
     return _state(moderation.warn(session, actor, asked.member_id, reason, staff_attested=asked.staff_attested))
 

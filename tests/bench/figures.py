@@ -38,7 +38,7 @@ class Run:
 
 @dataclass
 class Figure:
-    """`shipped` and `tuned` are the peer's figures of performance.md, taken on another machine."""
+    """`shipped` and `tuned` are the peer's figures, taken on another machine."""
 
     work: str
     what: str

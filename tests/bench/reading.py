@@ -15,7 +15,7 @@ from tests.bench.seed import member_id
 PAGE = "/api/leaderboard/?limit=100"
 # With as many clients as this machine has cores, an answer's time is its own and not that of the queue before it.
 FEW, MANY = 2, 8
-# performance.md: 8,342/s of plain Flask on the peer's machine.
+# 8,342/s of plain Flask on the machine where the peer was measured.
 PEER_FLASK = 8_342
 SHIPPED = {1_000: "26 ms", 100_000: "772 ms", 1_000_000: "10.0 s"}
 

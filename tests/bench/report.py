@@ -86,9 +86,7 @@ def costs(figures: list[Figure]) -> str:
 def notes(figures: list[Figure]) -> str:
     """What has to be known to read the table."""
     lines = [f"{figure.key}: {figure.note}" for figure in figures if figure.note]
-    return "\n".join(
-        ["The peer's figures are another machine's (performance.md); ratios travel, figures do not.", *lines]
-    )
+    return "\n".join(["The peer's figures are another machine's; ratios travel, figures do not.", *lines])
 
 
 def surroundings(figures: list[Figure]) -> str:

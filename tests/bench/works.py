@@ -1,4 +1,4 @@
-"""The works of the bench, as performance.md numbers them."""
+"""The works of the bench, P1 to P10."""
 
 from dataclasses import dataclass
 

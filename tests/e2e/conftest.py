@@ -215,3 +215,11 @@ def eventually(check: Callable[[], Any], what: str, seconds: float = 15) -> Any:
         assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
         time.sleep(0.05)
     return found
+
+
+@pytest.fixture(scope="session")
+def boss(fleet: Fleet) -> Any:
+    """An admin with a linked Discord account who holds the staff role of the server, which is set up."""
+    from tests.e2e.shopping import make_boss
+
+    return make_boss(fleet)

@@ -38,15 +38,26 @@ def of_a_person(member: Person) -> Person:
     return member
 
 
+FORGOTTEN = "This person asked to be forgotten. They become a member again by using a command themselves."
+
+
+def whom(session: Session, person: Person) -> UUID:
+    """The member id of somebody a command is about. Raises Usage for who was forgotten."""
+    found = people.member_ids(session, [person.discord_id]).get(person.discord_id)
+    if found is None:
+        raise Usage(FORGOTTEN)
+    return found
+
+
 @command("warn", "Warn a member; they are told why", MEMBER, REASON, group=STAFF)
 async def warn(call: Call, member: Person, reason: str) -> None:
     """A warning with its reason."""
     person = of_a_person(member)
 
     def build(session: Session, me: UUID) -> WarnMember:
-        return WarnMember(me, people.member_id(session, person.discord_id), reason, attested(session, call))
+        return WarnMember(me, whom(session, person), reason, attested(session, call))
 
-    await call.ask(build, "moderated", done="warned")
+    await call.ask(build, "moderated", about=person, done="warned")
 
 
 @command("clearwarnings", "Take all warnings of a member back", MEMBER, group=STAFF)
@@ -55,9 +66,9 @@ async def clearwarnings(call: Call, member: Person) -> None:
     person = of_a_person(member)
 
     def build(session: Session, me: UUID) -> ClearWarnings:
-        return ClearWarnings(me, people.member_id(session, person.discord_id))
+        return ClearWarnings(me, whom(session, person))
 
-    await call.ask(build, "moderated", done="cleared")
+    await call.ask(build, "moderated", about=person, done="cleared")
 
 
 @command(
@@ -73,9 +84,9 @@ async def suspenduser(call: Call, member: Person, minutes: int, reason: str) -> 
     person = of_a_person(member)
 
     def build(session: Session, me: UUID) -> SuspendMember:
-        return SuspendMember(me, people.member_id(session, person.discord_id), reason, minutes or None)
+        return SuspendMember(me, whom(session, person), reason, minutes or None)
 
-    await call.ask(build, "moderated", done="suspended")
+    await call.ask(build, "moderated", about=person, done="suspended")
 
 
 @command("unsuspenduser", "Lift a member's suspension before its end", MEMBER, group=STAFF)
@@ -84,9 +95,9 @@ async def unsuspenduser(call: Call, member: Person) -> None:
     person = of_a_person(member)
 
     def build(session: Session, me: UUID) -> UnsuspendMember:
-        return UnsuspendMember(me, people.member_id(session, person.discord_id))
+        return UnsuspendMember(me, whom(session, person))
 
-    await call.ask(build, "moderated", done="unsuspended")
+    await call.ask(build, "moderated", about=person, done="unsuspended")
 
 
 @command("registeruser", "Make somebody in this server a member", MEMBER, group=STAFF)
@@ -98,7 +109,7 @@ async def registeruser(call: Call, member: Person) -> None:
         derived = people.derived_id(person.discord_id)
         known = people.member_ids(session, [person.discord_id]).get(person.discord_id)
         if known is None and session.get(ForgottenPerson, derived) is not None:
-            raise Usage("This person asked to be forgotten. They become a member again by using a command themselves.")
+            raise Usage(FORGOTTEN)
         return EnrolMember(me, known or derived, person.discord_id, person.username, person.display_name, now())
 
     await call.ask(build, "enrolled")

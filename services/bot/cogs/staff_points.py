@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from fleet.contracts.points import AdjustPoints, GetLeaderboard, GetProgramme, GetQueueReport, Period
-from services.bot import people, staff_listings
+from services.bot import staff_listings
 from services.bot.calls import Call
-from services.bot.cogs.moderation import HOURS, MEMBER, REASON, member_of, of_a_person
+from services.bot.cogs.moderation import HOURS, MEMBER, REASON, member_of, of_a_person, whom
 from services.bot.commands import STAFF, Option, command
 from services.bot.people import Person
 from services.bot.staff_listings import attested, span
@@ -26,9 +26,9 @@ async def adjust(call: Call, member: Person, points: int, reason: str) -> None:
     person = of_a_person(member)
 
     def build(session: Session, me: UUID) -> AdjustPoints:
-        return AdjustPoints(me, people.member_id(session, person.discord_id), points, reason.strip())
+        return AdjustPoints(me, whom(session, person), points, reason.strip())
 
-    await call.ask(build, "adjusted", name=person.display_name)
+    await call.ask(build, "adjusted", about=person, name=person.display_name)
 
 
 @command("addpoints", "Give a member points; they are told why", MEMBER, POINTS, REASON, group=STAFF)
