@@ -115,7 +115,9 @@ class Member:
 
     def _spend(self) -> None:
         planted, request = self.planted, self.request
-        cheap = request("GET", "/api/rewards/available/?limit=1", 200).json()["items"][0]
+        # One of its own: other tests sell out what is cheapest.
+        new = {"name": f"Thing {uuid4().hex[:8]}", "points_required": 10, "category": "other", "stock": None}
+        cheap = request("POST", "/api/incentives/", 201, self.admin, json=new).json()
         body = {"reward_id": cheap["id"], "delivery_details": {"street": planted["address of a delivery"]}}
         for _ in range(2):
             made = request("POST", "/api/rewards/redeem/", 201, json=body).json()["id"]
