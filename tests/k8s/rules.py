@@ -96,10 +96,23 @@ def pods_are_restricted(manifests: list[Manifest]) -> list[str]:
                 found.append(f"{work}: {volume['name']} may fill its machine's disk")
         for each in work.containers:
             found += _container_problems(f"{work}/{each['name']}", each)
-    for broker in of_kind(manifests, "RabbitmqCluster"):
-        template = broker["spec"].get("override", {}).get("statefulSet", {}).get("spec", {}).get("template", {})
-        for each in template.get("spec", {}).get("initContainers", []):
-            found += _container_problems(f"RabbitmqCluster/{each['name']}", each)
+    return found + [problem for broker in of_kind(manifests, "RabbitmqCluster") for problem in _broker_problems(broker)]
+
+
+def _broker_problems(broker: Manifest) -> list[str]:
+    """The operator makes its pods; what it may leave out is put in by the override."""
+    pod = broker["spec"]["override"]["statefulSet"]["spec"]["template"]["spec"]
+    spec, found = pod.get("securityContext", {}), []
+    if spec.get("runAsNonRoot") is not True or spec.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+        found.append("the broker's pods are not restricted")
+    for each in (*pod["initContainers"], *pod["containers"]):
+        name = f"RabbitmqCluster/{each['name']}"
+        if "image" in each:
+            found += _container_problems(name, each)
+        elif each.get("securityContext") != {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}:
+            found.append(f"{name} may gain rights or has capabilities")
+    if {each["name"] for each in pod["initContainers"]} != {"setup-container", "definitions"}:
+        found.append("the broker's own first container is not restricted")
     return found
 
 

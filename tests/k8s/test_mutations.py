@@ -24,6 +24,11 @@ def one(manifests: list[Manifest], kind: str, name: str) -> Any:
     return named(manifests, kind)[name]
 
 
+def broker_pod(manifests: list[Manifest]) -> Any:
+    """What is put over the pods that the broker's operator makes."""
+    return one(manifests, "RabbitmqCluster", "rabbitmq")["spec"]["override"]["statefulSet"]["spec"]["template"]["spec"]
+
+
 def drop(manifests: list[Manifest], kind: str, name: str) -> None:
     manifests.remove(one(manifests, kind, name))
 
@@ -140,11 +145,21 @@ MUTATIONS: list[tuple[str, Spoil, str, str]] = [
     ),
     (
         "the broker's first container with rights",
-        lambda m: one(m, "RabbitmqCluster", "rabbitmq")["spec"]["override"]["statefulSet"]["spec"]["template"]["spec"][
-            "initContainers"
-        ][0].pop("securityContext"),
+        lambda m: broker_pod(m)["initContainers"][1].pop("securityContext"),
         "pods_are_restricted",
         "definitions",
+    ),
+    (
+        "the broker with capabilities",
+        lambda m: broker_pod(m)["containers"][0].pop("securityContext"),
+        "pods_are_restricted",
+        "RabbitmqCluster/rabbitmq",
+    ),
+    (
+        "the broker as root",
+        lambda m: broker_pod(m)["securityContext"].pop("runAsNonRoot"),
+        "pods_are_restricted",
+        "the broker's pods",
     ),
     (
         "an unrestricted namespace",
