@@ -274,7 +274,7 @@ def test_what_is_typed_asks_for_the_same(fleet: Fleet):
     assert offered[0]["value"] == "America/New_York"
 
 
-def test_a_session_is_booked_in_words_and_what_cannot_be_is_refused(fleet: Fleet, boss: Person):
+def test_d58_what_staff_say_in_discord_is_done_or_refused_and_the_student_is_told_the_truth(fleet: Fleet, boss: Person):
     dora = Person(fleet, "Dora")
     name = professional(boss)
     member = {"member": dora.user}

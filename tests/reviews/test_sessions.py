@@ -201,8 +201,8 @@ def test_a_session_may_move_by_less_than_its_own_length(asked, professional, soo
         sessions.reschedule(session, meeting, soon(2, 14, 10), STAFF)
 
 
-def test_cancelling_frees_the_time_and_opens_the_request_again(asked, professional, soon, row_count) -> None:
-    """D-54: the peers left a row behind that made a new session impossible."""
+def test_d54_cancelling_frees_the_time_and_opens_the_request_again(asked, professional, soon, row_count) -> None:
+    """Another product left a row behind that made a new session impossible."""
     request_id, reviewer = asked(), professional()
     meeting = schedule(request_id, reviewer, soon())
     for _ in range(2):
