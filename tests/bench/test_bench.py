@@ -33,7 +33,7 @@ def test_awards_over_the_bus_and_the_leaderboard_are_measured_beside_their_limit
     machine = bus["runs"][0]["machine"]
     assert {"points-consumer", "points-relay", "postgres", "rabbitmq"} <= set(machine["cpu_s"])
     assert {"load_before", "load_after", "others_cpu_s"} <= set(machine)
-    for name in ("P8", "P9", *figures):
+    for name in ("P9", *figures):
         assert name.split(" @")[0].split(" ", 1)[0] in out
     assert "Beside" in out
     assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
