@@ -224,4 +224,6 @@ def help_groups(*, staff: bool = False) -> dict[str, list[Command]]:
     """The commands of members, or of staff, by group."""
     groups = [group for group in GROUPS if (group == STAFF) == staff]
     found = {group: [one for one in registry.values() if one.group == group] for group in groups}
+    # Members find their way by subject; staff have one long subject, and look for a name.
+    found[STAFF] = sorted(found.get(STAFF, []), key=lambda one: one.name)
     return {group: members for group, members in found.items() if members}

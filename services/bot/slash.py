@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import nextcord
@@ -50,8 +51,10 @@ def slash_command(command: Command, start: Start) -> nextcord.SlashApplicationCo
 def _suggest(kind: str) -> Callable[[Any, str], Awaitable[None]]:
     async def suggest(interaction: Any, typed: str) -> None:
         choices = await suggesting.offered(kind, person_of(interaction.user), str(typed or ""))
-        # nextcord leaves an empty list unsent, and Discord would show an error.
-        await interaction.response.send_autocomplete(choices)
+        # Who typed on, or left, does not wait for these any more.
+        with suppress(nextcord.NotFound):
+            # nextcord itself leaves an empty list unsent, and Discord would show an error.
+            await interaction.response.send_autocomplete(choices)
 
     return suggest
 

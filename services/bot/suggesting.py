@@ -108,6 +108,19 @@ def _activities(session: Session, typed: str) -> dict[str, str]:
     return {cut(row.name, LONGEST): row.code for row in rows[:MOST]}
 
 
+def activity_meant(session: Session, words: str) -> str:
+    """The code of the way to earn that is meant by its code, its name, or a part of them that only one has. Raises Usage."""
+    wanted, rows = words.strip().casefold(), activity_values.known(session)
+    if not rows or not wanted:
+        return wanted
+    meant = [row for row in rows if wanted in (row.code, row.name.casefold())]
+    meant = meant or [row for row in rows if wanted in f"{row.name} {row.code}".casefold()]
+    if len(meant) != 1:
+        names = ", ".join(plain(row.name, 60) for row in (meant or rows)[:12])
+        raise Usage(f"Which kind do you mean: {names}? Write its whole name, or choose it from the list of `/`.")
+    return meant[0].code
+
+
 @cache
 def _all_zones() -> tuple[str, ...]:
     return tuple(sorted(name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC"))

@@ -1,6 +1,9 @@
 """The shop in Discord, through the real client: nothing is spent without a yes, and a yes is granted once."""
 
+import os
+import random
 import signal
+import time
 from typing import Any
 
 import pytest
@@ -11,8 +14,10 @@ from fleet.contracts import points, rewards, users
 from fleet.messages import new_id, now
 from services.bot.people import derived_id
 from tests.bot.conftest import until
+from tests.conftest import SEED
 
 REDEEM = "rewards.redeem.v1"
+KILLS = int(os.environ.get("REDEEM_KILLS", "3"))
 
 
 def entry(name: str = "Azure exam voucher", **changes: Any) -> rewards.CatalogueEntry:
@@ -196,6 +201,37 @@ def test_killed_between_the_yes_and_the_answer_it_is_told_all_the_same(discord, 
     done = until(lambda: next((one for one in discord.items(user=ada) if "Asked for" in words(one)), None))
     assert done["id"] == shown["id"]
     discord.click(ada, asked_first(discord, services, ada, entry()), "No")
+
+
+def test_killed_at_any_moment_of_a_yes_it_is_one_wish_and_is_told(discord, start, services):
+    """REDEEM_KILLS= for more. A press that was lost with the process is pressed again, as a person would."""
+    chance = random.Random(SEED)
+    client, ada = start(), discord.user("Ada")
+    for _ in range(KILLS):
+        shown = asked_first(discord, services, ada, entry())
+        discord.click(ada, shown, "Yes, spend 100 points")
+        time.sleep(chance.random() * 0.06)  # the moment of the kill
+        client.stop(signal.SIGKILL)
+        client = start()
+        discord.click(ada, shown, "Yes, spend 100 points")
+        answered: set[Any] = set()
+
+        def told(shown: dict[str, Any] = shown, answered: set[Any] = answered) -> bool:
+            for asked in services.recorded(REDEEM):
+                if asked.id not in answered:
+                    answered.add(asked.id)
+                    services.answer(asked, outcome(asked))
+            return "Asked for" in words(next(one for one in discord.items(user=ada) if one["id"] == shown["id"]))
+
+        until(told)
+        everything = services.recorded(REDEEM)
+        assert len({asked.data.reference for asked in everything}) == 1, "however often it was pressed"
+        with database.transaction() as session:
+            session.execute(text("DELETE FROM outbox"))
+            session.execute(text("DELETE FROM pending_answers"))
+    assert not [one for one in discord.items(user=ada, channel="dm") if "Asked for" in words(one)], (
+        "told where it was asked"
+    )
 
 
 def test_after_a_quarter_of_an_hour_the_answer_is_a_notice(ada, discord, services):

@@ -378,3 +378,17 @@ def test_a_redemption_is_decided_on_its_card(staff):
     until(
         lambda: labels(next(one for one in staff.discord.items(user=staff.boss) if one["id"] == cards[0]["id"])) == []
     )
+
+
+def test_the_help_is_leafed_through_by_its_buttons(staff):
+    used = staff.discord.slash(staff.ada, "help")
+    shown = staff.discord.next(staff.ada, used)
+    assert "Page 1 of" in words(shown)
+    assert "/addpoints" not in words(shown), "what staff can do is in adminhelp"
+    assert labels(shown) == ["Previous", "Next"]
+    staff.discord.click(staff.ada, shown, "Next")
+    until(
+        lambda: (
+            "Page 2 of" in words(next(one for one in staff.discord.items(user=staff.ada) if one["id"] == shown["id"]))
+        )
+    )

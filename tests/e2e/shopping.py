@@ -30,7 +30,7 @@ def make_boss(fleet: Fleet) -> Boss:
     user = fleet.discord.join("Boss", staff=True)
     link(fleet, token, user)
     state = fleet.discord.state()
-    shown = use(
+    told = use(
         fleet,
         user,
         "setup",
@@ -38,7 +38,7 @@ def make_boss(fleet: Fleet) -> Boss:
         announcement_channel=state["channels"]["announcements"],
         staff_role=state["roles"]["Staff"],
     )
-    assert state["channels"]["staff"] in text_of(shown)
+    assert state["channels"]["staff"] in text_of(told)
     # The services learn of the link and of the role by events: the last of them is known when this is answered.
     eventually(lambda: "Members" in text_of(use(fleet, user, "stats")), "points knows the admin")
     eventually(lambda: "Catalogue" in text_of(use(fleet, user, "rewards")), "rewards knows the admin")
@@ -60,6 +60,11 @@ def answered(fleet: Fleet, user: str, interaction: str) -> dict[str, Any]:
         return said[-1] if said else None
 
     return eventually(look, "an answer")
+
+
+def shown(item: dict[str, Any]) -> str:
+    """What is read, without the signs that keep foreign words from being formatted."""
+    return text_of(item).replace("\\", "")
 
 
 def press(fleet: Fleet, user: str, item: dict[str, Any], label: str) -> str:
@@ -102,17 +107,17 @@ def student(fleet: Fleet, boss: Boss, name: str, points: int) -> str:
     """Somebody in the server with points."""
     user = fleet.discord.join(name)
     if points:
-        shown = use(fleet, boss.user, "addpoints", member=user, points=points, reason="to begin with")
-        assert f"{points:,} points available" in text_of(shown), text_of(shown)
+        told = use(fleet, boss.user, "addpoints", member=user, points=points, reason="to begin with")
+        assert f"{points:,} points available" in shown(told), shown(told)
         eventually(lambda: f"You have {points:,} point" in text_of(use(fleet, user, "shop")), "the shop knows")
     return user
 
 
 def direct(fleet: Fleet, user: str, words: str) -> dict[str, Any]:
-    """The direct message that says these words, once it is there."""
+    """The direct message that shows these words, once it is there."""
 
     def look() -> dict[str, Any] | None:
         seen = fleet.discord.seen(user, user, 0, channel="dm")
-        return next((one for one in seen if words in text_of(one)), None)
+        return next((one for one in seen if words in shown(one)), None)
 
     return eventually(look, f"a direct message that says {words!r}")

@@ -37,7 +37,8 @@ def test_a_reward_is_found_asked_about_bought_once_and_approved(fleet: Fleet, bo
     done = becomes(fleet, ada, shown, "Asked for: Zebra sticker pack")
     assert "40 points left" in text_of(done)
     assert available(use(fleet, ada, "points")) == 40
-    assert history(fleet, ada).count("Zebra sticker pack") == 1, "three presses are one redemption"
+    mine = use(fleet, ada, "redemptions")
+    assert text_of(mine).count("Zebra sticker pack") == 1, "three presses are one redemption"
 
     def card():
         seen = fleet.discord.seen(boss.user, ada, 0, channel="staff")
@@ -53,6 +54,9 @@ def test_a_reward_is_found_asked_about_bought_once_and_approved(fleet: Fleet, bo
     direct(fleet, ada, "Your reward is approved")
     eventually(lambda: "approved" in history(fleet, ada), "the history says so")
     eventually(card_is_done(fleet, boss, waiting), "the card has no buttons any more")
+    press(fleet, ada, mine, "Cancel Zebra sticker pack")
+    assert "approved" in text_of(becomes(fleet, ada, mine, "approved")), "too late to take it back"
+    assert available(use(fleet, ada, "points")) == 40
     why = text_of(use(fleet, ada, "receipt"))
     assert "−60" in why
     assert "Reserved for a reward" in why

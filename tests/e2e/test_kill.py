@@ -50,9 +50,11 @@ def wrong_balances(fleet: Fleet) -> list[tuple]:
     )
     with connection, connection.cursor() as cursor:
         cursor.execute(
-            "SELECT b.member_id FROM balances b LEFT JOIN (SELECT l.member_id, sum(t.points) AS earned FROM transfers t"
-            " JOIN ledgers l ON l.id = t.ledger_id GROUP BY 1) s USING (member_id)"
-            " WHERE b.available <> coalesce(s.earned, 0) OR b.lifetime <> coalesce(s.earned, 0)"
+            "SELECT b.member_id FROM balances b LEFT JOIN (SELECT l.member_id,"
+            " sum(t.points * ((t.credit = 'available')::int - (t.debit = 'available')::int)) AS available,"
+            " sum(t.points * ((t.debit = 'issued')::int - (t.credit = 'issued')::int)) AS lifetime"
+            " FROM transfers t JOIN ledgers l ON l.id = t.ledger_id GROUP BY 1) s USING (member_id)"
+            " WHERE b.available <> coalesce(s.available, 0) OR b.lifetime <> coalesce(s.lifetime, 0)"
         )
         found = cursor.fetchall()
     connection.close()

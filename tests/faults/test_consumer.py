@@ -187,7 +187,7 @@ def test_asked_to_stop_it_finishes_what_it_has_begun(sea):
     assert ship.wait(15) == 0
     applied = len(references(sea))
     eventually(
-        lambda: sea.depth("points.commands") + applied == 100, "the rest waits in the queue, the applied is gone", 10
+        lambda: sea.depth("points.commands") + applied == 100, "the rest waits in the queue, the applied is gone", 30
     )
 
 

@@ -30,7 +30,7 @@ WELCOME = Card(
 
 # The kinds of help, and whether they are for staff. A page is as much as one reads at a time.
 HELP = {"help": False, "adminhelp": True}
-HELP_PAGE = 2600
+HELP_PAGE = 1600
 
 
 def help_pages(kind: str) -> list[Card]:

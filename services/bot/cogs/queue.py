@@ -13,6 +13,7 @@ from services.bot.commands import STAFF, Option, command
 from services.bot.off_loop import transact
 from services.bot.refusals import Usage
 from services.bot.staff_listings import attested
+from services.bot.suggesting import activity_meant
 
 ID = Option("id", "text", "its short id, which /pending and the card show", True)
 LONGEST_NOTE = 1000
@@ -26,7 +27,7 @@ LONGEST_NOTE = 1000
 )
 async def pending(call: Call, kind: str = "") -> None:
     """The queue of submissions."""
-    await staff_listings.ask_page(call, "queue", kind.strip().lower()[:40])
+    await staff_listings.ask_page(call, "queue", await transact(activity_meant, kind))
 
 
 @command(
