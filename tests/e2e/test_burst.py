@@ -37,9 +37,9 @@ def ask(fleet: Fleet, database: str, statement: str, *values: Any) -> list[tuple
 
 
 def crowd(fleet: Fleet, count: int) -> list[str]:
-    """People who are there, and were there before the bot: nobody is owed a welcome."""
+    """People who have just joined."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda number: fleet.discord.join(f"Crowd {number}", joins=False), range(count)))
+        return list(pool.map(lambda number: fleet.discord.join(f"Crowd {number}"), range(count)))
 
 
 def awards(fleet: Fleet, users: list[str]) -> list[int]:
