@@ -14,7 +14,7 @@ from sqlalchemy import Column, DateTime, Index, Table, Uuid, delete, func, selec
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
-from fleet import outbox
+from fleet import outbox, tracing
 from fleet.contracts import contract_of
 from fleet.database import fleet_metadata, transaction
 from fleet.messages import Envelope, Reply, read_answer
@@ -67,9 +67,10 @@ def ask(message: Any, *, source: str, wait_s: float = WAIT_S) -> Any:
     if not _waiters.acquire(blocking=False):
         raise Unavailable("Too many requests wait for another part of Propel. Try again in a moment.")
     try:
-        with transaction() as session:
-            message_id = outbox.record(session, message, source=source, reply_to=source)
-        reply = _await(message_id, wait_s)
+        with tracing.span(f"ask {contract_of(message).type}", "client"):
+            with transaction() as session:
+                message_id = outbox.record(session, message, source=source, reply_to=source)
+            reply = _await(message_id, wait_s)
     finally:
         _waiters.release()
     if reply is None:

@@ -5,7 +5,7 @@ isolation level. Application code never commits; leaving `transaction()` does.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -98,6 +98,13 @@ def transaction() -> Iterator[Session]:
     with _sessions().begin() as session:
         session.info["transaction"] = True
         yield session
+    for call in session.info.get("after_commit", ()):
+        call()
+
+
+def after_commit(session: Session, call: Callable[[], None]) -> None:
+    """Call this once the transaction is committed, and never when it is not: for counting, which must not fail."""
+    session.info.setdefault("after_commit", []).append(call)
 
 
 def is_outage(error: BaseException) -> bool:

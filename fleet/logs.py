@@ -28,6 +28,8 @@ def _add_context(_logger: Any, _name: str, event: structlog.typing.EventDict) ->
         value = variable.get()
         if value is not None:
             event.setdefault(name, value)
+    if trace := traceparent.get():
+        event.setdefault("trace_id", trace[3:35])
     return event
 
 

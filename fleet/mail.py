@@ -22,10 +22,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, delete, func, insert, text, update
+from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from fleet import logs, metrics
+from fleet import logs, metrics, tracing
 from fleet.database import is_outage, metadata, transaction
 from fleet.messages import new_id
 from fleet.settings import read, setting
@@ -49,6 +49,7 @@ mail_queue = Table(
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("failed_at", DateTime(timezone=True)),
+    Column("traceparent", Text),
     Index("ix_mail_queue_due_at", "due_at", postgresql_where=text("failed_at IS NULL")),
 )
 
@@ -113,7 +114,7 @@ def queue(session: Session, recipient: str, letter: Letter) -> UUID:
         raise ValueError("not one plain address")
     values = {"recipient": recipient, "subject": letter.subject, "text_body": letter.text, "html_body": letter.html}
     mail_id = new_id()
-    session.execute(insert(mail_queue).values(id=mail_id, **values))
+    session.execute(insert(mail_queue).values(id=mail_id, traceparent=logs.traceparent.get(), **values))
     return mail_id
 
 
@@ -187,7 +188,10 @@ class Sender:
         if mail is None:
             return False
         try:
-            self._deliver(mail)
+            with tracing.span(
+                "send mail", "client", parent=mail.traceparent, attributes={"propel.mail_id": str(mail.id)}
+            ):
+                self._deliver(mail)
         except MailRefused as error:
             log.error("mail_refused", mail_id=str(mail.id), error=str(error))
             metrics.mails.labels("refused").inc()
@@ -227,6 +231,20 @@ class Sender:
             return None
         with transaction() as session:
             return self._calendar_of(session, mail.id)
+
+
+def count(session: Session) -> None:
+    """Set the metrics of the queue."""
+    tried = mail_queue.c.failed_at.is_(None)
+    oldest = func.extract("epoch", func.now() - func.min(mail_queue.c.recorded_at).filter(tried))
+    row = session.execute(
+        select(func.count().filter(tried), func.count().filter(~tried), func.coalesce(oldest, 0)).select_from(
+            mail_queue
+        )
+    ).one()
+    metrics.mails_waiting.set(row[0])
+    metrics.mails_given_up.set(row[1])
+    metrics.mail_lag.set(row[2])
 
 
 def _connected(url: str) -> smtplib.SMTP:
@@ -269,7 +287,7 @@ def _lease() -> Any:
     )
     lease = text(
         f"UPDATE mail_queue SET attempts = attempts + 1, due_at = now() + make_interval(secs => :lease) "  # noqa: S608
-        f"WHERE id = ({due}) RETURNING id, recipient, subject, text_body, html_body, recorded_at, attempts"
+        f"WHERE id = ({due}) RETURNING id, recipient, subject, text_body, html_body, recorded_at, attempts, traceparent"
     )
     with transaction() as session:
         return session.execute(lease, {"lease": LEASE_S}).first()

@@ -17,7 +17,11 @@ requests = Histogram(
     ["route", "method", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-outbox_lag = Gauge("outbox_oldest_seconds", "Age of the oldest unpublished message", multiprocess_mode="max")
+outbox_lag = Gauge("outbox_oldest_seconds", "Age of the oldest unpublished message")
+outbox_waiting = Gauge("outbox_messages", "Messages that are committed and not published")
+outbox_put_off = Gauge("outbox_put_off_messages", "Messages among them that the broker returned or refused")
+surveyed = Gauge("survey_last_success_timestamp_seconds", "When the database was last counted; Unix time")
+depth = Gauge("queue_messages", "Messages that are ready in a queue", ["queue"])
 published = Counter("messages_published_total", "Messages the broker confirmed")
 returned = Counter("messages_returned_total", "Messages that nobody is bound to although somebody must hear them")
 consumed = Counter(
@@ -25,6 +29,15 @@ consumed = Counter(
 )
 mails = Counter("mails_total", "Mails, by what became of an attempt to send one", ["outcome"])
 handling = Histogram("message_handling_seconds", "Time to apply one message or batch", ["queue"])
+waited = Histogram(
+    "message_wait_seconds",
+    "Age of a message when it is read from its queue, from its recording on",
+    ["queue"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200),
+)
+mails_waiting = Gauge("mails_waiting", "Mails in the queue that are still tried")
+mails_given_up = Gauge("mails_given_up", "Mails that the server refused for good")
+mail_lag = Gauge("mails_oldest_seconds", "Age of the oldest mail that is still tried")
 
 
 def exposition() -> tuple[bytes, str]:

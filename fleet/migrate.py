@@ -179,6 +179,11 @@ def mail_table() -> None:
     op.create_index("ix_mail_queue_due_at", "mail_queue", ["due_at"], postgresql_where=sa.text("failed_at IS NULL"))
 
 
+def trace_mail() -> None:
+    """Mails know the trace they belong to (fleet/mail.py)."""
+    op.add_column("mail_queue", sa.Column("traceparent", sa.Text))
+
+
 def rates_table() -> None:
     """The windows of a service that limits rates by account (fleet/rates.py)."""
     op.create_table(

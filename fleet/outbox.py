@@ -173,7 +173,8 @@ def reply_envelope(
         data=body,  # type: ignore[arg-type]
         correlation_id=request.correlation_id,
         causation_id=str(request.id),
-        traceparent=request.traceparent,
+        # Of what is being done for it; what is answered for many at once goes on from each request.
+        traceparent=logs.traceparent.get() or request.traceparent,
     )
 
 

@@ -1,6 +1,7 @@
 """What one queue's messages go through: read, checked, applied with their neighbours, settled. See fleet/consumer.py."""
 
 import queue
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from contextvars import ContextVar
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pika import BasicProperties
 from sqlalchemy import text
 
-from fleet import asking, inbox, logs, metrics, outbox, topology
+from fleet import asking, inbox, logs, metrics, outbox, topology, tracing
 from fleet.contracts.codec import SchemaError
 from fleet.database import is_outage, transaction
-from fleet.messages import CONTENT_TYPE, Envelope, Reply, decode, encode
+from fleet.messages import CONTENT_TYPE, Envelope, Reply, decode, encode, now
 from fleet.problems import Problem, Unavailable
 from fleet.publisher import BrokerAway, Outgoing
 
@@ -139,6 +140,8 @@ class QueueWorker:
             delivery.envelope = envelope = decode(delivery.body)
             if self.kind != "replies":
                 self._check_addressee(envelope, self._sender(delivery))
+            # Two clocks may differ by more than a message waits.
+            metrics.waited.labels(self.queue).observe(max(0.0, (now() - envelope.time).total_seconds()))
             return True
         except SchemaError as error:
             self._kill(delivery, str(error))
@@ -206,10 +209,10 @@ class QueueWorker:
         """Call the handler; the replies that are awaited."""
         subscriptions, service = self.consumer.subscriptions, self.consumer.service
         if len(waiting) > 1:
-            replies = []
-            for envelope, result in zip(
-                waiting, subscriptions.together[waiting[0].type](session, waiting), strict=True
-            ):
+            replies, began = [], time.monotonic()
+            results = subscriptions.together[waiting[0].type](session, waiting)
+            for envelope, result in zip(waiting, results, strict=True):
+                self._trace(envelope, time.monotonic() - began)
                 refusal = result.to_dict() if isinstance(result, Problem) else None
                 if envelope.reply_to:
                     answer = None if refusal else result
@@ -223,9 +226,14 @@ class QueueWorker:
                     subscriptions.on_reply(session, envelope)
                 return []
             result = subscriptions.handlers[envelope.type](session, envelope)
-        if result is outbox.LATER or not envelope.reply_to:
-            return []
-        return [outbox.reply_envelope(service, envelope, result=result)]
+            if result is outbox.LATER or not envelope.reply_to:
+                return []
+            return [outbox.reply_envelope(service, envelope, result=result)]
+
+    def _trace(self, envelope: Envelope[Any], seconds: float) -> None:
+        """What was applied with others is in the trace of each."""
+        if tracing.enabled():
+            tracing.note(f"handle {envelope.type}", "consumer", envelope.traceparent, seconds, _traced(envelope))
 
     def _refuse(self, delivery: Delivery, error: Exception) -> None:
         """What to do with a single message that could not be applied."""
@@ -373,4 +381,9 @@ def _context_of(envelope: Envelope[Any]) -> ExitStack:
     }
     for variable, value in values.items():
         stack.callback(variable.reset, variable.set(value))
+    stack.enter_context(tracing.span(f"handle {envelope.type}", "consumer", attributes=_traced(envelope)))
     return stack
+
+
+def _traced(envelope: Envelope[Any]) -> dict[str, str | int]:
+    return {"messaging.message.id": str(envelope.id), "propel.correlation_id": envelope.correlation_id or ""}

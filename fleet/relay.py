@@ -8,12 +8,14 @@ confirms and deletes what the broker confirmed. Killed between the two, it publi
 
 import random
 import threading
+import time
 from typing import Any
 
+import orjson
 import psycopg2
 from sqlalchemy.engine import make_url
 
-from fleet import logs, metrics
+from fleet import logs, metrics, tracing
 from fleet.publisher import BrokerAway, NotTaken, Outcome, Outgoing, Publisher
 from fleet.settings import BrokerSettings, DatabaseSettings, read
 
@@ -28,8 +30,8 @@ RETURNED_WAIT_S = 5
 NOT_TAKEN_WAIT_S = 300
 
 _SELECT = """
-    SELECT id, message_id, exchange, routing_key, mandatory, ttl_ms, body, extract(epoch FROM now() - recorded_at)
-    FROM outbox WHERE retry_at IS NULL OR retry_at <= now() ORDER BY id LIMIT %s
+    SELECT id, message_id, exchange, routing_key, mandatory, ttl_ms, body FROM outbox
+    WHERE retry_at IS NULL OR retry_at <= now() ORDER BY id LIMIT %s
 """
 _POSTPONE = "UPDATE outbox SET attempts = attempts + 1, retry_at = now() + make_interval(secs => %s) WHERE id = ANY(%s)"
 
@@ -93,10 +95,10 @@ class Relay:
         with self._database.cursor() as cursor:
             cursor.execute(_SELECT, (self._batch,))
             rows = cursor.fetchall()
-            metrics.outbox_lag.set(float(rows[0][7]) if rows else 0.0)
             if not rows:
                 self._batch = BATCH
                 return 0
+            began = time.monotonic()
             try:
                 outcome = self._publisher.publish([_outgoing(row) for row in rows])
             except NotTaken as error:
@@ -105,6 +107,7 @@ class Relay:
             if outcome.confirmed:
                 cursor.execute("DELETE FROM outbox WHERE id = ANY(%s)", (outcome.confirmed,))
                 metrics.published.inc(len(outcome.confirmed))
+                _trace(rows, set(outcome.confirmed), time.monotonic() - began)
             self._postpone(cursor, outcome)
         return len(rows)
 
@@ -135,6 +138,17 @@ class Relay:
         self._publisher = self._database = None
 
 
+def _trace(rows: list[tuple[Any, ...]], confirmed: set[int], seconds: float) -> None:
+    """The way of each message to the broker; before it lies what it waited in the outbox."""
+    if not tracing.enabled():
+        return
+    for id_, message_id, exchange, routing_key, _mandatory, _ttl_ms, body in rows:
+        traceparent = orjson.loads(bytes(body)).get("traceparent") if id_ in confirmed else None
+        if traceparent:
+            what = {"messaging.message.id": str(message_id), "messaging.destination.name": exchange}
+            tracing.note(f"publish {routing_key}", "producer", traceparent, seconds, what)
+
+
 def _outgoing(row: tuple[Any, ...]) -> Outgoing:
-    id_, message_id, exchange, routing_key, mandatory, ttl_ms, body, _age = row
+    id_, message_id, exchange, routing_key, mandatory, ttl_ms, body = row
     return Outgoing(id_, exchange, routing_key, bytes(body), str(message_id), mandatory, ttl_ms)

@@ -11,7 +11,6 @@ agree or the application does not start. Every error, also Flask's own, is appli
 import json
 import math
 import re
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, wraps
@@ -25,9 +24,10 @@ from flask.json.provider import JSONProvider
 from sqlalchemy import text
 from werkzeug.exceptions import HTTPException
 
-from fleet import auth, logs, metrics
+from fleet import auth, logs, metrics, observing, tracing
 from fleet.database import is_outage, transaction
 from fleet.messages import new_id
+from fleet.observing import PROBES
 from fleet.problems import InvalidFields, NotFound, Problem, Unavailable, Unreadable
 
 log = logs.get(__name__)
@@ -37,7 +37,6 @@ MAX_DEPTH = 32
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{8,64}$")
 # Phrases that differ between Python versions.
 _SLUGS = {413: "content-too-large", 422: "unprocessable-content", 416: "range-not-satisfiable"}
-_PROBES = ("/healthz", "/readyz", "/metrics")
 
 ANYONE: tuple[str, ...] = ("anyone",)
 MEMBER: tuple[str, ...] = ("student", "company", "university", "admin")
@@ -279,6 +278,7 @@ def create_app(service: str, blueprints: Sequence[Blueprint], public: Iterable[s
     views disagree, or a view declares no operation.
     """
     logs.configure(service, "web")
+    tracing.start(service, "web")
     app = Flask(service, static_folder=None)
     app.json = _Json(app)
     app.url_map.strict_slashes = False
@@ -309,7 +309,7 @@ def _with_slash(application: Any) -> Any:
 
 def _check_decisions(app: Flask, public: frozenset[str]) -> None:
     for rule in app.url_map.iter_rules():
-        if rule.rule in _PROBES:
+        if rule.rule in PROBES:
             continue
         declared = getattr(app.view_functions[rule.endpoint], "operation", None)
         if declared is None:
@@ -321,12 +321,11 @@ def _check_decisions(app: Flask, public: frozenset[str]) -> None:
 def _install_hooks(app: Flask, public: frozenset[str]) -> None:
     @app.before_request
     def begin() -> None:
-        g.started = time.perf_counter()
         given = request.headers.get("X-Request-ID", "")
         g.request_id = given if _REQUEST_ID.match(given) else str(new_id())
         logs.request_id.set(g.request_id)
-        logs.traceparent.set(request.headers.get("traceparent"))
-        if request.path not in _PROBES and request.endpoint not in public:
+        observing.begin()
+        if request.path not in PROBES and request.endpoint not in public:
             auth.authenticate()
         if "\x00" in request.path:
             # PostgreSQL cannot hold it, so nothing can have such a name.
@@ -337,19 +336,7 @@ def _install_hooks(app: Flask, public: frozenset[str]) -> None:
         response.headers["X-Request-ID"] = g.request_id
         if "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-store"
-        elapsed = time.perf_counter() - g.started
-        if request.path not in _PROBES:
-            route = request.url_rule.rule if request.url_rule else "unknown"
-            metrics.requests.labels(route, request.method, response.status_code).observe(elapsed)
-            member = g.get("caller")
-            log.info(
-                "request_answered",
-                route=route,
-                method=request.method,
-                status=response.status_code,
-                ms=round(elapsed * 1000, 1),
-                member_id=str(member.member_id) if member else None,
-            )
+        observing.end(response)
         return response
 
 

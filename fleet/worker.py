@@ -11,9 +11,10 @@ import signal
 import threading
 from typing import Any
 
-from fleet import housekeeping, logs, metrics
+from fleet import housekeeping, logs, metrics, tracing
 from fleet.consumer import BATCH, PREFETCH, Consumer
 from fleet.database import engine
+from fleet.depths import Depths
 from fleet.relay import Relay
 from fleet.settings import (
     BrokerSettings,
@@ -24,6 +25,7 @@ from fleet.settings import (
     read,
     require,
 )
+from fleet.survey import Survey
 from fleet.topology import SERVICES
 
 log = logs.get(__name__)
@@ -31,8 +33,9 @@ log = logs.get(__name__)
 
 def run(service: str, roles: tuple[str, ...]) -> int:
     """Run the roles of `service` in this process until SIGTERM or SIGINT; 0 when it ended in good order."""
-    require(LogSettings, BrokerSettings, DatabaseSettings, MetricsSettings, ProgramSettings)
+    require(LogSettings, BrokerSettings, DatabaseSettings, MetricsSettings, ProgramSettings, tracing.TracingSettings)
     logs.configure(service, "-".join(roles))
+    tracing.start(service, "-".join(roles))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -45,9 +48,11 @@ def run(service: str, roles: tuple[str, ...]) -> int:
         parts.append(Consumer(found.subscriptions, amqp_url, stop, batch=min(batch, BATCH)))
         # What else a service keeps doing beside its messages: each is made with `stop`, has run() and ready.
         parts += [make(stop) for make in getattr(found, "PARTS", ())]
+        parts.append(Depths(service, amqp_url, stop))
     if "relay" in roles:
         parts.append(Relay(service, stop))
         parts.append(housekeeping.Housekeeping(stop))
+        parts.append(Survey(service, stop))
     threads = [threading.Thread(target=_guarded, args=(part.run, stop), daemon=True) for part in parts]
     for thread in threads:
         thread.start()
@@ -59,6 +64,7 @@ def run(service: str, roles: tuple[str, ...]) -> int:
     stop.set()
     for thread in threads:
         thread.join(15)
+    tracing.stop()
     log.info("worker_stopped", in_order=in_order)
     return 0 if in_order and not _failed.is_set() else 1
 

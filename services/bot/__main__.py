@@ -16,11 +16,13 @@ from typing import Any
 
 import aiohttp
 import nextcord
+from prometheus_client import Gauge
 
-from fleet import logs, metrics
+from fleet import logs, metrics, tracing
 from fleet.database import engine, is_outage
 from fleet.settings import DatabaseSettings, LogSettings, MetricsSettings, ProgramSettings, read, require
-from services.bot import activity_values, answers, cogs, earning, notices, review_drafts, submitting
+from fleet.tracing import TracingSettings
+from services.bot import activity_values, answers, cogs, earning, notices, review_drafts, submitting, traffic
 from services.bot.client import PropelClient
 from services.bot.gathering import Gathering
 from services.bot.off_loop import transact
@@ -28,6 +30,8 @@ from services.bot.settings import BotSettings
 from services.bot.standby import Turn
 
 log = logs.get(__name__)
+
+connected = Gauge("discord_connected", "1 while the gateway session stands and every server has its commands")
 
 EXIT_WITHIN_S = 4.5
 SWEEP_EVERY_S = 3600.0
@@ -40,6 +44,7 @@ async def _log_in(client: PropelClient, token: str) -> None:
     while True:
         try:
             await client.login(token)
+            traffic.count(client)
             return
         except nextcord.LoginFailure:
             raise
@@ -167,8 +172,9 @@ async def _finish(client: PropelClient, gathering: Gathering, behind: list[async
 
 def main() -> int:
     """Read the settings, which may end the process with status 2, and run."""
-    require(LogSettings, DatabaseSettings, MetricsSettings, ProgramSettings, BotSettings)
+    require(LogSettings, DatabaseSettings, MetricsSettings, ProgramSettings, BotSettings, TracingSettings)
     logs.configure("bot", "client")
+    tracing.start("bot", "client")
     # At DEBUG and INFO nextcord and aiohttp write addresses, and those of interactions hold their tokens.
     for name in ("nextcord", "aiohttp"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -179,8 +185,11 @@ def main() -> int:
     if settings.api:
         nextcord.http.Route.BASE = settings.api.rstrip("/")
     process = Process()
+    connected.set_function(lambda: float(process.ready()))
     metrics.serve(process.ready)
-    return asyncio.run(run(process))
+    ended = asyncio.run(run(process))
+    tracing.stop()
+    return ended
 
 
 if __name__ == "__main__":

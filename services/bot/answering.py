@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import nextcord
 
-from fleet import logs
+from fleet import logs, tracing
 from fleet.database import is_outage
 from services.bot import answers, late_answers, refusals
 from services.bot.answers import Due
@@ -85,7 +85,8 @@ class Answering:
     async def _handle(self, due: Due) -> None:
         try:
             async with self._slots:
-                await self._show(due)
+                with tracing.span(f"answer {due.type}", parent=due.traceparent):
+                    await self._show(due)
         except Exception as error:
             log.warning("answer_not_settled", message_id=str(due.message_id), error=type(error).__name__)
             await asyncio.sleep(SLOW_S)

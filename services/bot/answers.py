@@ -13,7 +13,7 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from fleet import outbox
+from fleet import logs, outbox
 from fleet.asking import answers
 from fleet.contracts import contract_of
 from services.bot.models import ListingPage, PendingAnswer
@@ -52,6 +52,7 @@ class Due:
     asked_at: datetime
     token_alive: bool
     body: dict[str, Any] | None
+    traceparent: str | None = None
 
 
 def expect(
@@ -74,6 +75,7 @@ def expect(
             message_ref=door.message_ref,
             direct=door.direct,
             due_at=func.now() + wait,
+            traceparent=logs.traceparent.get(),
         )
     )
     session.flush()
@@ -98,7 +100,18 @@ def due(session: Session, limit: int = 100) -> list[Due]:
 
 def _due(row: PendingAnswer, body: dict[str, Any] | None, token_alive: bool) -> Due:
     door = Door(row.discord_id, row.token, row.channel_id, row.message_ref, row.direct)
-    return Due(row.message_id, row.kind, row.type, row.presenter, row.arguments, door, row.asked_at, token_alive, body)
+    return Due(
+        row.message_id,
+        row.kind,
+        row.type,
+        row.presenter,
+        row.arguments,
+        door,
+        row.asked_at,
+        token_alive,
+        body,
+        row.traceparent,
+    )
 
 
 def settle(session: Session, message_id: UUID) -> None:

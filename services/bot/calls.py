@@ -13,9 +13,10 @@ from uuid import UUID
 
 import aiohttp
 import nextcord
+from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
-from fleet import logs
+from fleet import logs, tracing
 from fleet.contracts.points import Attachment
 from fleet.database import is_outage
 from services.bot import answers, people, refusals
@@ -28,6 +29,8 @@ from services.bot.people import Person, clean
 from services.bot.refusals import DIRECT_MESSAGES_CLOSED, Usage
 
 log = logs.get(__name__)
+
+used = Counter("discord_commands_total", "Commands used, by what became of them", ["command", "outcome"])
 
 # Given the session and the caller's member id, what to ask.
 Build = Callable[[Session, UUID], Any]
@@ -220,11 +223,15 @@ class TypedCall(Call):
 async def carry_out(call: Call, command: Command, options: dict[str, Any]) -> None:
     """Run a command; whatever goes wrong, the caller reads a sentence that helps."""
     try:
-        await command.run(call, **options)
+        with tracing.span(f"command {command.name}", "server"):
+            await command.run(call, **options)
+        used.labels(command.name, "taken").inc()
     except Exception as error:
-        if is_outage(error):
+        outcome = "refused" if isinstance(error, Usage) else "not_sent" if is_outage(error) else "failed"
+        used.labels(command.name, outcome).inc()
+        if outcome == "not_sent":
             log.warning("command_not_sent", command=command.name, correlation=call.correlation)
-        elif not isinstance(error, Usage):
+        elif outcome == "failed":
             log.error("command_failed", command=command.name, correlation=call.correlation, exc_info=error)
         await apologise(call, error)
 

@@ -1,12 +1,13 @@
 """The Discord client: nextcord with our intents, our commands, and nothing kept of what people write."""
 
 from collections import OrderedDict
+from contextlib import nullcontext
 from typing import Any
 
 import nextcord
 from nextcord.ext import commands
 
-from fleet import logs
+from fleet import logs, tracing
 from fleet.messages import now
 from services.bot import slash
 from services.bot.answering import Answering
@@ -41,6 +42,12 @@ class Authors:
     def of(self, message_id: int) -> int | None:
         """The author of a message, if it is remembered."""
         return self._authors.get(message_id)
+
+
+def _named(interaction: nextcord.Interaction[Any]) -> str:
+    """What an interaction is called in traces: the command, or what a button or form begins with; no ids."""
+    data: Any = interaction.data or {}
+    return f"interaction {data.get('name') or str(data.get('custom_id', '')).partition(':')[0] or 'unknown'}"
 
 
 def intents(settings: BotSettings) -> nextcord.Intents:
@@ -117,6 +124,12 @@ class PropelClient(commands.Bot):
         parsers["MESSAGE_REACTION_ADD"] = note_and_parse
 
     # What nextcord calls
+
+    def dispatch(self, event_name: str, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
+        """An event of Discord: what its listeners do for an interaction is one trace, which begins here."""
+        with tracing.span(_named(args[0]), "server") if event_name == "interaction" else nullcontext():
+            # Each listener is a task of its own, and takes the trace with it as it is made.
+            super().dispatch(event_name, *args, **kwargs)
 
     async def on_connect(self) -> None:
         """Commands live in the servers, where they appear at once; a global one would be shown a second time."""

@@ -15,6 +15,8 @@ import nextcord
 from nextcord.http import Route
 from nextcord.webhook.async_ import async_context
 
+from fleet import tracing
+from services.bot import traffic
 from services.bot.cards import Card
 
 DIRECT_MESSAGES_CLOSED = 50007
@@ -63,13 +65,16 @@ class Delivery:
     async def edit_answer(self, token: str, card: Card) -> None:
         """Make `card` the answer to the interaction of `token`; raises Gone when Discord does not know it any more."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=20), trace_configs=[traffic.counting()]
+            )
         application = self._client.application_id
         assert application is not None
         try:
-            await async_context.get().edit_original_interaction_response(
-                application, token, session=self._session, payload=card.payload()
-            )
+            with tracing.span("discord edit answer", "client"):
+                await async_context.get().edit_original_interaction_response(
+                    application, token, session=self._session, payload=card.payload()
+                )
         except nextcord.NotFound as error:
             raise Gone("the interaction") from error
         except nextcord.HTTPException as error:
@@ -154,10 +159,11 @@ class Delivery:
         if nonce is not None:
             payload |= {"nonce": nonce, "enforce_nonce": True}
         route = Route("POST", "/channels/{channel_id}/messages", channel_id=channel_id)
-        if picture is None:
-            made = await self._client.http.request(route, json=payload)
-        else:
-            made = await self._client.http.request(route, form=_form(payload, picture))
+        with tracing.span("discord send message", "client"):
+            if picture is None:
+                made = await self._client.http.request(route, json=payload)
+            else:
+                made = await self._client.http.request(route, form=_form(payload, picture))
         return Sent(str(made["channel_id"]), str(made["id"]))
 
 

@@ -92,6 +92,7 @@ class PendingAnswer(Base):
     due_at: Mapped[datetime | None] = mapped_column(_INSTANT)
     retry_at: Mapped[datetime | None] = mapped_column(_INSTANT)
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    traceparent: Mapped[str | None] = mapped_column(Text)
 
 
 class ListingPage(Base):

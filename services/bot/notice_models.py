@@ -107,6 +107,7 @@ class Notice(Base):
     channel_id: Mapped[str | None] = mapped_column(Text)
     message_id: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
+    traceparent: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(_INSTANT, server_default=func.now())
     expires_at: Mapped[datetime | None] = mapped_column(_INSTANT)
 

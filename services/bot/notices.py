@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, case, delete, func, literal, or_, select, 
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
-from fleet import forgetting, outbox
+from fleet import forgetting, logs, outbox
 from fleet.asking import answers
 from fleet.messages import new_id
 from services.bot import contacts
@@ -53,6 +53,7 @@ class Job:
     answer: dict[str, Any] | None
     channel_id: str | None
     message_id: str | None
+    traceparent: str | None
 
     @property
     def for_staff(self) -> bool:
@@ -91,6 +92,7 @@ def add(
         data=data,
         due_at=func.now() + after,
         expires_at=expires_at,
+        traceparent=logs.traceparent.get(),
     )
     session.execute(statement.on_conflict_do_nothing())
 
@@ -105,11 +107,13 @@ def say_instead(session: Session, event_id: UUID, recipient: str, kind: str, dat
         member_id=_member_of(recipient),
         data=data,
         expires_at=func.now() + TOLD_WITHIN,
+        traceparent=logs.traceparent.get(),
     )
+    changed = {"kind": kind, "data": data, "due_at": func.now(), "version": Notice.version + 1}
     session.execute(
         statement.on_conflict_do_update(
             index_elements=[Notice.event_id, Notice.recipient],
-            set_={"kind": kind, "data": data, "due_at": func.now(), "version": Notice.version + 1},
+            set_={**changed, "traceparent": statement.excluded.traceparent},
             where=(Notice.state == "due") & Notice.tried_at.is_(None),
         )
     )
@@ -130,6 +134,7 @@ def change_card(session: Session, subject: UUID, kind: str, member_id: UUID | No
         state="dropped",
         reason="it ended before it was shown",
         expires_at=func.now() + TOLD_WITHIN,
+        traceparent=logs.traceparent.get(),
     )
     _forget_answer(session, (Notice.event_id == subject) & (Notice.recipient == STAFF))
     unseen = Notice.message_id.is_(None) & Notice.tried_at.is_(None)
@@ -145,6 +150,7 @@ def change_card(session: Session, subject: UUID, kind: str, member_id: UUID | No
                 "attempts": 0,
                 "due_at": func.now(),
                 "expires_at": func.now() + TOLD_WITHIN,
+                "traceparent": row.excluded.traceparent,
             },
             where=Notice.state != "dropped",
         )
@@ -199,6 +205,7 @@ def _job(row: Notice, body: dict[str, Any] | None, expired: bool, reached: dict[
         answer=body,
         channel_id=row.channel_id,
         message_id=row.message_id,
+        traceparent=row.traceparent,
     )
 
 

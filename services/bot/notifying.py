@@ -14,7 +14,7 @@ from uuid import UUID
 import aiohttp
 import nextcord
 
-from fleet import logs
+from fleet import logs, tracing
 from fleet.contracts.codec import SchemaError
 from fleet.database import is_outage
 from fleet.messages import Reply, now, read_answer
@@ -85,7 +85,8 @@ class Notifying:
         try:
             async with self._slots:
                 if not self._closing:
-                    await self._settle(job)
+                    with tracing.span(f"tell {job.kind}", parent=job.traceparent):
+                        await self._settle(job)
         except Exception as error:
             if not is_outage(error):
                 log.exception("notice_not_settled", notice_id=str(job.id), kind=job.kind)

@@ -12,16 +12,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
 from fleet import outbox
 from fleet.contracts.points import ActivityLogged
+from fleet.database import after_commit
 from fleet.messages import Envelope, new_id
 from fleet.prepared import Call, Statement, run
 from services.points import activities, boards, ledger
 from services.points.activities import Rule
 from services.points.calendar import programme_day
 from services.points.models import ActivityType, Balance
+
+issued = Counter("points_issued_total", "Points awarded, by the type of activity", ["activity"])
+given = Counter("points_awards_total", "Awards, by the type of activity", ["activity"])
 
 
 @dataclass(slots=True)
@@ -189,6 +194,13 @@ def write(session: Session, awards: Sequence[Award], beside: Callable[[], Sequen
         )
     if done.raised != len(boards.PERIODS) * len(awards):
         boards.add_first(session, [(award.member_id, award.points, award.occurred_at) for award in awards])
+    after_commit(session, lambda: _count(awards))
+
+
+def _count(awards: Sequence[Award]) -> None:
+    for award in awards:
+        given.labels(award.rule.code).inc()
+        issued.labels(award.rule.code).inc(award.points)
 
 
 def _writing(awards: Sequence[Award]) -> Call:
