@@ -67,6 +67,13 @@ def is_suspended(session: Session, member_id: UUID) -> bool:
     return session.scalar(suspended(member_id)) is not None
 
 
+def may_act_as_admin(session: Session, member_id: UUID, role: str | None) -> bool:
+    """True when the `role` that users' events of members name is admin, the newest auth state, which may be newer, does not
+    say otherwise, and the member is not suspended. For who acts through a message: Discord's roles count for nothing here."""
+    newest = session.scalar(select(auth_state.c.role).where(auth_state.c.member_id == member_id))
+    return role == "admin" and newest in (None, "admin") and not is_suspended(session, member_id)
+
+
 def suspension(session: Session, member_id: UUID) -> tuple[bool, datetime | None]:
     """Whether the member is suspended now, and until when (None: without end)."""
     row = session.execute(

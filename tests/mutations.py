@@ -196,9 +196,41 @@ MUTATIONS = [
         test("tests/bot/test_privacy.py::test_a_sighting_that_crosses_the_erasure_writes_no_name_down"),
     ),
     Mutation(
+        "bot: a press is written down before it is acknowledged",
+        "services/bot/calls.py",
+        "        held = not self.acknowledged\n",
+        "        await self.acknowledge()\n        held = not self.acknowledged\n",
+        test(
+            "tests/bot/test_client.py::test_killed_before_discord_knows_that_a_command_was_taken_it_is_answered_all_the_same"
+        ),
+    ),
+    Mutation(
+        "bot: an answer waits for the first word",
+        "services/bot/calls.py",
+        "            acknowledged=self.acknowledged,\n",
+        "            acknowledged=True,\n",
+        test("tests/bot/test_client.py::test_an_answer_that_is_quicker_than_the_first_word_waits_for_it"),
+    ),
+    Mutation(
+        "bot: a notice is locked while its question goes",
+        "services/bot/notices.py",
+        ".order_by(Notice.id).with_for_update()",
+        "",
+        test(
+            "tests/bot/test_notices.py::test_words_that_are_being_asked_for_while_the_notice_changes_or_goes_are_not_kept"
+        ),
+    ),
+    Mutation(
+        "reviews: a file is held while it is recorded",
+        "services/reviews/resumes.py",
+        "    files.hold_kept(session, stored, data)\n",
+        "",
+        test("tests/reviews/test_privacy.py::test_who_records_a_file_and_who_forgets_it_wait_for_each_other"),
+    ),
+    Mutation(
         "bot: answers for nobody",
         "services/bot/privacy.py",
-        "    forgetting.refuse_answers(session, list(session.scalars(asked)))\n",
+        "    forgetting.refuse_answers(session, nobody_waits_for)\n",
         "",
         test("tests/bot/test_privacy.py::test_an_answer_that_comes_after_the_erasure_is_not_kept"),
     ),
@@ -323,7 +355,7 @@ MUTATIONS = [
     Mutation(
         "link: no code goes further than the bot",
         "services/bot/cogs/link.py",
-        "digest = code_digest(read(BotSettings).namespace, code)",
+        "digest = code_digest(read(PeopleSettings).namespace, code)",
         "digest = code",
         test("tests/bot/test_link.py::test_a_code_in_a_public_channel_is_deleted_cancelled_and_explained"),
     ),
@@ -613,8 +645,8 @@ MUTATIONS = [
     ),
     Mutation(
         "points: an admin of yesterday is none",
-        "services/points/decisions.py",
-        'newest in (None, "admin") and ',
+        "fleet/auth_state.py",
+        ' and newest in (None, "admin")',
         "",
         test("tests/points/test_reports.py::test_staffs_questions_are_answered_to_admins_by_what_users_says_of_them"),
     ),
@@ -664,7 +696,7 @@ MUTATIONS = [
     Mutation(
         "redemption: only admins of Propel decide",
         "services/rewards/members.py",
-        '    if role != "admin" or newest not in (None, "admin") or auth_state.is_suspended(session, actor):',
+        "    if not auth_state.may_act_as_admin(session, actor, role):",
         "    if session.info.get('never'):",
         test("tests/rewards/test_bot_messages.py::test_only_an_admin_of_propel_decides_whatever_discord_says"),
     ),

@@ -24,6 +24,7 @@ from fleet.web import ANYONE
 from tests import apps, matrix
 from tests.apps import WEB, routes
 from tests.conftest import ROOT, SERVICES
+from tests.mutations import MUTATIONS
 from tests.signing import TestKey
 
 HEARING = [name for name in topology.SERVICES if (ROOT / "services" / name / "subscriptions.py").exists()]
@@ -203,6 +204,16 @@ def test_no_module_outgrows_one_room():
     for path in python_files("fleet", "services", "deploy", "gateway"):
         lines = len(path.read_text(encoding="utf-8").splitlines())
         assert lines <= LONGEST, f"{path.relative_to(ROOT)} has {lines} lines: split it by what it is about"
+
+
+@static
+def test_every_guard_that_is_taken_out_is_where_it_is_said_to_be():
+    for mutation in MUTATIONS:
+        place = ROOT / mutation.file
+        found = not mutation.old or mutation.old in place.read_text(encoding="utf-8")
+        assert found, (
+            f"{mutation.guard}: its place in {mutation.file} is not found; bring tests/mutations.py up to date"
+        )
 
 
 @static

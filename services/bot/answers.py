@@ -26,6 +26,8 @@ TOKEN_LIFE = timedelta(minutes=14, seconds=30)
 COMMANDS_KEPT = timedelta(days=30)
 LISTINGS_KEPT = timedelta(days=7)
 GIVE_UP_AFTER = 8
+# So long Discord waits for the first word to an interaction; until then nothing can be said to it but that word.
+FIRST_WORD_WITHIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,19 @@ class Due:
 
 
 def expect(
-    session: Session, message: Any, *, subject: UUID | None, presenter: str, arguments: dict[str, Any], door: Door
+    session: Session,
+    message: Any,
+    *,
+    subject: UUID | None,
+    presenter: str,
+    arguments: dict[str, Any],
+    door: Door,
+    acknowledged: bool = True,
 ) -> UUID:
-    """Send a question or command and remember who waits for its answer, and how it will be shown."""
+    """Send a question or command and remember who waits for its answer, and how it will be shown.
+
+    Before Discord is told that the interaction was taken (`acknowledged` false), its answer is held back until `release`.
+    """
     contract = contract_of(message)
     message_id = outbox.record(session, message, source="bot", subject=subject, reply_to="bot")
     wait = QUESTION_WAIT if contract.kind == "question" else COMMAND_WAIT
@@ -76,6 +88,7 @@ def expect(
             direct=door.direct,
             due_at=func.now() + wait,
             traceparent=logs.traceparent.get(),
+            retry_at=None if acknowledged else func.now() + FIRST_WORD_WITHIN,
         )
     )
     session.flush()
@@ -112,6 +125,12 @@ def _due(row: PendingAnswer, body: dict[str, Any] | None, token_alive: bool) -> 
         body,
         row.traceparent,
     )
+
+
+def release(session: Session, message_id: UUID) -> None:
+    """The interaction is acknowledged: its answer may be shown as soon as it is there."""
+    held = (PendingAnswer.message_id == message_id) & (PendingAnswer.attempts == 0)
+    session.execute(update(PendingAnswer).where(held).values(retry_at=None))
 
 
 def settle(session: Session, message_id: UUID) -> None:

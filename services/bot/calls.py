@@ -4,8 +4,9 @@
 by `answering` when it comes, also by another process.
 """
 
+import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -32,6 +33,8 @@ log = logs.get(__name__)
 
 used = Counter("discord_commands_total", "Commands used, by what became of them", ["command", "outcome"])
 
+# Discord takes the first word to an interaction for three seconds.
+FIRST_WORD_AFTER_S = 1.5
 # Given the session and the caller's member id, what to ask.
 Build = Callable[[Session, UUID], Any]
 
@@ -105,6 +108,11 @@ class Call:
         raise NotImplementedError
 
     @property
+    def acknowledged(self) -> bool:
+        """True when Discord knows that an answer will come, or does not ask."""
+        return True
+
+    @property
     def alone(self) -> bool:
         """True when nobody but the caller reads the answer."""
         raise NotImplementedError
@@ -114,18 +122,39 @@ class Call:
 
         Somebody it is `about` is registered like the caller, so that whoever is asked knows them.
         """
-        await self.acknowledge()
         logs.correlation_id.set(self.correlation)
-        await transact(self._ask, build, presenter, about, {"private": self.alone, **arguments})
+        await self._recorded(transact(self._ask, build, presenter, about, {"private": self.alone, **arguments}))
         self.desk.expect_answers()
+
+    async def _recorded(self, recording: Coroutine[Any, Any, UUID]) -> None:
+        """Write down what is asked, and only then tell Discord that it was taken: what dies in between has lost nothing
+        that anybody was told of. Discord waits for three seconds; when the database is slow it is told before."""
+        held = not self.acknowledged
+        recorded = asyncio.ensure_future(recording)
+        if held:
+            await asyncio.wait({recorded}, timeout=FIRST_WORD_AFTER_S)
+        if held and not recorded.done():
+            await self.acknowledge()
+        message_id = await recorded
+        await self.acknowledge()
+        if held:
+            await transact(answers.release, message_id)
 
     def _ask(
         self, session: Session, build: Build, presenter: str, about: Person | None, arguments: dict[str, Any]
-    ) -> None:
+    ) -> UUID:
         mine, concerned = self.person.discord_id, [self.person, about] if about is not None else [self.person]
         member_id = people.see(session, concerned, in_guild=self.in_guild, by_command=[mine])[mine]
         message = build(session, member_id)
-        answers.expect(session, message, subject=member_id, presenter=presenter, arguments=arguments, door=self.door())
+        return answers.expect(
+            session,
+            message,
+            subject=member_id,
+            presenter=presenter,
+            arguments=arguments,
+            door=self.door(),
+            acknowledged=self.acknowledged,
+        )
 
 
 class SlashCall(Call):
@@ -149,8 +178,12 @@ class SlashCall(Call):
     def door(self) -> Door:
         return Door(self.person.discord_id, token=self._interaction.token)
 
+    @property
+    def acknowledged(self) -> bool:
+        return self._interaction.response.is_done()
+
     async def acknowledge(self) -> None:
-        if not self._interaction.response.is_done():
+        if not self.acknowledged:
             await self._interaction.response.defer(ephemeral=True, with_message=self._beside)
 
     @property

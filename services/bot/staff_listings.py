@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from fleet.contracts.points import GetActivityLog, GetSubmissions
+from fleet.contracts.reviews import GetProfessionals, GetReviewQueue
 from fleet.contracts.rewards import GetCatalogue
 from fleet.contracts.users import GetAuditTrail
 from services.bot import guilds
@@ -61,8 +62,23 @@ def _catalogue(_session: Session, _call: Call, me: UUID, _argument: str, cursor:
     return GetCatalogue(member_id=me, retired=True, limit=PAGE, cursor=cursor)
 
 
+def _reviews(session: Session, call: Call, me: UUID, _argument: str, cursor: str | None) -> GetReviewQueue:
+    return GetReviewQueue(member_id=me, staff_attested=attested(session, call), limit=PAGE, cursor=cursor)
+
+
+def _professionals(_session: Session, _call: Call, me: UUID, _argument: str, cursor: str | None) -> GetProfessionals:
+    return GetProfessionals(member_id=me, limit=PAGE, cursor=cursor)
+
+
 # By the name of the presenter that shows a page.
-LISTS: dict[str, Ask] = {"queue": _queue, "activitylog": _activity, "audit": _audit, "catalogue": _catalogue}
+LISTS: dict[str, Ask] = {
+    "queue": _queue,
+    "activitylog": _activity,
+    "audit": _audit,
+    "catalogue": _catalogue,
+    "review_queue": _reviews,
+    "professionals": _professionals,
+}
 
 
 async def ask_page(

@@ -12,7 +12,6 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from fleet import auth_state, outbox
-from fleet.auth_state import auth_state as auth_states
 from fleet.contracts.points import SubmissionDecided
 from fleet.messages import now
 from fleet.problems import Forbidden, Problem, invalid
@@ -55,11 +54,9 @@ def require_admin(session: Session, member_id: UUID, words: str) -> None:
 
 
 def _is_admin(session: Session, member_id: UUID) -> bool:
-    """An admin by users' events of members and by the newest auth state, which may be newer; nobody who is suspended."""
     member_id = ledger.resolve(session, member_id)
     role = session.scalar(select(Member.role).where(Member.id == member_id))
-    newest = session.scalar(select(auth_states.c.role).where(auth_states.c.member_id == member_id))
-    return role == "admin" and newest in (None, "admin") and not auth_state.is_suspended(session, member_id)
+    return auth_state.may_act_as_admin(session, member_id, role)
 
 
 def approve(

@@ -63,13 +63,9 @@ def apply_contact(session: Session, changed: ContactChanged, version: int) -> No
 
 
 def require_admin(session: Session, actor_id: UUID) -> UUID:
-    """The acting member of a message, after merges; Forbidden unless they have the role admin and are not suspended.
-
-    By users' word alone, the newest that came: roles of a Discord server count for nothing here.
-    """
+    """The acting member of a message, after merges; Forbidden unless they have the role admin and are not suspended."""
     actor = resolve(session, actor_id)
     role = session.scalar(select(Member.role).where(Member.id == actor))
-    newest = session.scalar(select(auth_state.auth_state.c.role).where(auth_state.auth_state.c.member_id == actor))
-    if role != "admin" or newest not in (None, "admin") or auth_state.is_suspended(session, actor):
+    if not auth_state.may_act_as_admin(session, actor, role):
         raise Forbidden("This is for admins. Link your Discord account to an account with role admin.")
     return actor

@@ -11,7 +11,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from fleet import auth_state
-from fleet.auth_state import auth_state as auth_states
 from fleet.contracts.users import ContactChanged, UserUpdated
 from fleet.problems import Forbidden, NotFound, Problem
 from services.rewards.member_models import Alias, Member
@@ -117,14 +116,10 @@ def refuse_who_cannot_spend(session: Session, member_id: UUID) -> None:
 
 
 def require_admin(session: Session, actor_id: UUID) -> UUID:
-    """The acting member of a message, after merges; Forbidden unless they have the role admin and are not suspended.
-
-    By users' events of members and by the newest auth state, which may be newer: Discord's roles count for nothing here.
-    """
+    """The acting member of a message, after merges; Forbidden unless they have the role admin and are not suspended."""
     actor = resolve(session, actor_id)
     role = session.scalar(select(Member.role).where(Member.id == actor))
-    newest = session.scalar(select(auth_states.c.role).where(auth_states.c.member_id == actor))
-    if role != "admin" or newest not in (None, "admin") or auth_state.is_suspended(session, actor):
+    if not auth_state.may_act_as_admin(session, actor, role):
         raise Forbidden(
             "Redemptions and the catalogue are for admins. Link your Discord account to an account with role admin."
         )

@@ -230,3 +230,33 @@ def test_an_outage_of_the_database_costs_no_first_message(discord, start, servic
     database.engine().dispose()
     until(lambda: services.recorded("points.log_activity.v1"))
     assert client.ready
+
+
+def test_killed_before_discord_knows_that_a_command_was_taken_it_is_answered_all_the_same(
+    discord, start, services, row_count
+):
+    """Discord does not take the first word just now; what was asked is written down by then, and nothing is lost."""
+    client = start()
+    asha = discord.user("Asha")
+    discord.call("POST", "/local/limits", {"route": "/callback", "next": 100, "retry_after": 30})
+    called = discord.slash(asha, "points")
+    until(lambda: row_count("pending_answers") == 1)
+    assert discord.call("GET", f"/local/interactions/{called}")["answered"] is None
+    client.stop(signal.SIGKILL)
+    discord.call("POST", "/local/limits", {"route": "/callback", "next": 0})
+    services.answer(services.asked("points.get_standing.v1"), STANDING)
+    start()
+    answered = until(lambda: [item for item in discord.items(user=asha) if "120 points" in str(item["embeds"])])
+    assert [item["channel"] for item in answered] == ["dm"], "the interaction is over: it is told directly"
+
+
+def test_an_answer_that_is_quicker_than_the_first_word_waits_for_it(discord, start, services, row_count):
+    """Fails when the answer is not held back: it would be said to an interaction that Discord does not know as taken."""
+    start()
+    asha = discord.user("Asha")
+    discord.call("POST", "/local/limits", {"route": "/callback", "next": 1, "retry_after": 1})
+    called = discord.slash(asha, "points")
+    services.answer(services.asked("points.get_standing.v1"), STANDING)
+    item = discord.next(asha, called)
+    assert (item["interaction"], item["embeds"][0]["title"]) == (called, "120 points available")
+    assert row_count("notices") == 0

@@ -4,8 +4,6 @@ choices, forms, and waiting for what comes."""
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
 from tests.e2e.conftest import Fleet, eventually
 from tests.e2e.test_linking import PASSWORD, link
 from tests.e2e.test_main_job import text_of
@@ -90,9 +88,7 @@ def labels(item: dict[str, Any]) -> list[str]:
 
 def offered(fleet: Fleet, user: str, command: str, option: str, typed: str) -> dict[str, str]:
     """The choices for an option, value by name."""
-    body = {"user": user, "name": command, "option": option, "options": {option: typed}}
-    answer = requests.post(f"{fleet.discord.url}/local/autocomplete", json=body, timeout=20)
-    return {choice["name"]: choice["value"] for choice in answer.json()["choices"]}
+    return {choice["name"]: choice["value"] for choice in fleet.discord.suggested(user, command, option, typed)}
 
 
 def reward(fleet: Fleet, boss: Boss, name: str, points: int, **more: Any) -> str:

@@ -14,9 +14,9 @@ import psycopg2
 import pytest
 
 from tests.e2e.conftest import Fleet, eventually
+from tests.e2e.shopping import labels
 from tests.e2e.test_linking import PASSWORD, link
 from tests.e2e.test_main_job import available, text_of
-from tests.e2e.test_shop import labels
 
 NEW_YORK = ZoneInfo("America/New_York")
 TIMES = "tue or thu after 4pm, not the 8th"

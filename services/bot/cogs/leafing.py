@@ -7,14 +7,12 @@ import nextcord
 from nextcord.ext import commands
 
 from fleet.contracts.points import GetHistory, GetLeaderboard, GetSubmissions
-from fleet.contracts.reviews import GetProfessionals
 from fleet.contracts.rewards import GetCatalogue, GetRedemptions
 from services.bot import answers, staff_listings
 from services.bot.calls import ClickCall, apologise, fresh_listing
 from services.bot.cards import Rendered
 from services.bot.client import PropelClient
 from services.bot.cogs.general import HELP, help_page
-from services.bot.cogs.review_desk import queue_of
 from services.bot.off_loop import transact
 from services.bot.presenters import PERIODS
 from services.bot.shop_presenters import CATEGORIES
@@ -36,8 +34,6 @@ def question_of(kind: str, argument: str, member_id: UUID, cursor: str | None) -
         return GetCatalogue(member_id=member_id, category=category, cursor=cursor)
     if kind == "redemptions":
         return GetRedemptions(member_id=member_id, cursor=cursor)
-    if kind == "professionals":
-        return GetProfessionals(member_id=member_id, cursor=cursor)
     raise LookupError(kind)
 
 
@@ -67,7 +63,6 @@ class Leafing(commands.Cog):
             await apologise(call, error)
 
     async def _turn_to(self, call: ClickCall, kind: str, argument: str, listing: str, page: int) -> None:
-        await call.acknowledge()
         if kind in HELP:
             await call.answer(Rendered(help_page(kind, page)))
             return
@@ -78,13 +73,8 @@ class Leafing(commands.Cog):
         if kind in staff_listings.LISTS:
             await staff_listings.ask_page(call, kind, argument, cursor, listing, page)
             return
-        build = (
-            queue_of(call, cursor)
-            if kind == "review_queue"
-            else lambda _session, me: question_of(kind, argument, me, cursor)
-        )
         await call.ask(
-            build,
+            lambda _session, me: question_of(kind, argument, me, cursor),
             kind,
             listing=listing,
             page=page,

@@ -1,46 +1,29 @@
 """Resume reviews for staff: the queue, matching, sessions, professionals, figures. reviews decides who may."""
 
 import re
-from typing import Any
-from uuid import UUID
-
-from sqlalchemy.orm import Session
 
 from fleet.contracts.reviews import (
     AddProfessional,
-    GetProfessionals,
-    GetReviewQueue,
     GetReviewStatistics,
     GetReviewSuggestions,
     MatchReview,
     ScheduleSession,
 )
-from services.bot import guilds, people
-from services.bot.calls import Call, fresh_listing
-from services.bot.commands import Option, command
+from services.bot import people, review_presenters, staff_listings  # noqa: F401 presenters by name
+from services.bot.calls import Call
+from services.bot.commands import STAFF, Option, command
 from services.bot.people import Person
 
-GROUP = "For staff"
 _WHOSE = Option("member", "member", "whose review", True)
 
 
-def queue_of(call: Call, cursor: str | None = None) -> Any:
-    """What asks for a page of the queue: who holds the staff role of this server may see it."""
-
-    def build(session: Session, me: UUID) -> GetReviewQueue:
-        attested = guilds.attests(session, call.seat.guild_id, call.seat.role_ids)
-        return GetReviewQueue(member_id=me, staff_attested=attested, cursor=cursor)
-
-    return build
-
-
-@command("pending_reviews", "Resume reviews that wait for a session", group=GROUP)
+@command("pending_reviews", "Resume reviews that wait for a session", group=STAFF)
 async def pending_reviews(call: Call) -> None:
     """Longest waiting first."""
-    await call.ask(queue_of(call), "review_queue", listing=fresh_listing())
+    await staff_listings.ask_page(call, "review_queue")
 
 
-@command("suggest_matches", "Who could review a member's resume, and when", _WHOSE, group=GROUP)
+@command("suggest_matches", "Who could review a member's resume, and when", _WHOSE, group=STAFF)
 async def suggest_matches(call: Call, member: Person) -> None:
     """To read; /match_review books."""
     await _suggest(call, member, "match_suggestions", 10)
@@ -51,7 +34,7 @@ async def suggest_matches(call: Call, member: Person) -> None:
     "Find a professional for a member's review, and book a time",
     _WHOSE,
     Option("professional", "text", "give it to this one, by a part of the name; the time is set later"),
-    group=GROUP,
+    group=STAFF,
 )
 async def match_review(call: Call, member: Person, professional: str | None = None) -> None:
     """Without a name, the best times with buttons that book them."""
@@ -78,7 +61,7 @@ async def _suggest(call: Call, member: Person, presenter: str, limit: int) -> No
     Option("professional", "text", "by a part of the name", True),
     Option("time", "text", "when: 2026-03-10 15:00, or thu 3pm", True),
     Option("timezone", "time_zone", "the time zone of that time; the student's when left out", named=True),
-    group=GROUP,
+    group=STAFF,
 )
 async def schedule_session(
     call: Call, member: Person, professional: str, time: str, timezone: str | None = None
@@ -96,10 +79,10 @@ async def schedule_session(
     )
 
 
-@command("list_professionals", "The professionals who review resumes", group=GROUP)
+@command("list_professionals", "The professionals who review resumes", group=STAFF)
 async def list_professionals(call: Call) -> None:
     """Newest first, with what became of their reviews."""
-    await call.ask(lambda _session, me: GetProfessionals(member_id=me), "professionals", listing=fresh_listing())
+    await staff_listings.ask_page(call, "professionals")
 
 
 @command(
@@ -113,7 +96,7 @@ async def list_professionals(call: Call) -> None:
     Option("title", "text", "what they do there", named=True),
     Option("weekly", "number", "how many reviews a week at most (3)", named=True, least=1, most=40),
     Option("availability", "text", "when they can, in their own words: weekdays after 5", named=True),
-    group=GROUP,
+    group=STAFF,
 )
 async def add_professional(
     call: Call,
@@ -144,7 +127,7 @@ async def add_professional(
     )
 
 
-@command("review_stats", "How resume reviews stand", group=GROUP)
+@command("review_stats", "How resume reviews stand", group=STAFF)
 async def review_stats(call: Call) -> None:
     """Requests, sessions, professionals, ratings."""
     await call.ask(lambda _session, me: GetReviewStatistics(member_id=me), "review_statistics")
