@@ -19,6 +19,7 @@ graceful_timeout = 20
 # Longer than nginx keeps an idle upstream connection, or it would send a request into one that is just closing.
 keepalive = 75
 accesslog = None
+logger_class = "fleet.gunicorn_log.JsonLogger"
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 memory, so that a slow disk cannot look like a dead worker
 control_socket_disable = True
 

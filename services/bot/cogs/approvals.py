@@ -13,6 +13,7 @@ from nextcord.ext import commands
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fleet import tracing
 from fleet.contracts.points import DecideSubmission
 from fleet.contracts.rewards import DecideRedemption
 from services.bot import guilds
@@ -20,6 +21,7 @@ from services.bot.calls import ClickCall, apologise
 from services.bot.client import PropelClient
 from services.bot.forms import PARAGRAPH, SHORT, filled_in, form, open_form
 from services.bot.notice_models import Notice
+from services.bot.notices import STAFF
 from services.bot.off_loop import transact
 from services.bot.refusals import Usage
 from services.bot.staff_cards import APPROVE, OTHER, REDEMPTION, REJECT, SUBMISSION, button_id
@@ -139,10 +141,17 @@ class Approvals(commands.Cog):
         def redemption(_session: Session, me: UUID) -> DecideRedemption:
             return DecideRedemption(actor_member_id=me, redemption_id=subject, decision=decision, note=note)
 
-        if what == SUBMISSION:
-            await call.ask(submission, "decided")
-        else:
-            await call.ask(redemption, "redemption_decided")
+        # Hours may lie between, and still it is one story: what is decided goes on in the trace its card came in.
+        parent = await transact(_trace, subject) if tracing.enabled() else None
+        with tracing.span(f"{decision} {what}", parent=parent):
+            if what == SUBMISSION:
+                await call.ask(submission, "decided")
+            else:
+                await call.ask(redemption, "redemption_decided")
+
+
+def _trace(session: Session, subject: UUID) -> str | None:
+    return session.scalar(select(Notice.traceparent).where(Notice.event_id == subject, Notice.recipient == STAFF))
 
 
 def _promised(session: Session, submission_id: UUID) -> int:
