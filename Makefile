@@ -62,8 +62,9 @@ bench: prepare ## measure it beside the machine's limits (ONLY=P1,P3 MEMBERS= SE
 	@$(PYTHON) -m tests.bench $(foreach name,ONLY MEMBERS ROWS SECONDS RUNS CLIENTS WORKERS THREADS,$(if $($(name)),'$(name)=$($(name))')) $(ARGS)
 format: prepare ## write the code in the one form that `make check` wants
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
-openapi: prepare ## write services/*/openapi.json from the views
-	@$(PYTHON) -m fleet.openapi users points rewards reviews
+openapi: prepare ## write services/*/openapi.json from the views, and the catalogue of events
+	@$(PYTHON) -m fleet.openapi users points rewards reviews integrations
+	@$(PYTHON) -m fleet.asyncapi
 settings: prepare ## write .env.example from the settings in the code
 	@$(PYTHON) -m fleet.settings_reference
 lock: prepare ## write requirements.lock anew from pyproject.toml (UPGRADE=1: newest versions)

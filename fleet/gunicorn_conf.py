@@ -27,6 +27,13 @@ if workers > 1:
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="propel-metrics-"))
 
 
+def post_worker_init(worker: object) -> None:
+    """Let answers without an end know when this process is told to stop."""
+    from fleet import stopping
+
+    stopping.watch(lambda: not worker.alive)  # type: ignore[attr-defined]
+
+
 def child_exit(_server: object, worker: object) -> None:
     """Forget the gauges of a worker that ended."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):

@@ -18,7 +18,7 @@ from flask import Flask
 
 from fleet import problems
 from fleet.examples import example
-from fleet.web import ANYONE, MEMBER, Derived, Operation
+from fleet.web import ANYONE, INTEGRATOR, MEMBER, Derived, Operation
 
 _REASONS = {
     302: "go on at Location",
@@ -42,6 +42,7 @@ _USUAL = {
         *(problems.InvalidFields, problems.TooManyRequests, problems.Unavailable),
     )
 }
+_API_KEY = {"type": "http", "scheme": "bearer", "description": "An API key of an integrator: propel_..."}
 _KINDS = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer"}, "string": {"type": "string"}}
 
 
@@ -59,15 +60,19 @@ def document(app: Flask) -> dict[str, Any]:
     }
     problem["properties"] |= {"status": {"type": "integer"}, "request_id": {"type": ["string", "null"]}}
     spec.components.schema("Problem", problem)
+    whose: list[tuple[str, ...]] = []
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = app.view_functions[rule.endpoint]
         declared: Operation | None = getattr(view, "operation", None)
         if declared is None:
             continue
+        whose.append(declared.who)
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             spec.path(path, operations={method.lower(): _operation(app.name, rule, view, declared, method)})
     found = spec.to_dict()
+    if any(each is INTEGRATOR for each in whose):
+        found["components"]["securitySchemes"]["api_key"] = dict(_API_KEY)
     _plain(found)
     _complete(found)
     return found
@@ -137,7 +142,7 @@ def _operation(service: str, rule: Any, view: Any, declared: Operation, method: 
         "responses": {},
     }
     if declared.who is not ANYONE:
-        found["security"] = [{"bearer": []}]
+        found["security"] = [{"api_key" if declared.who is INTEGRATOR else "bearer": []}]
     if declared.query:
         found["parameters"].append({"in": "query", "schema": declared.query})
     if declared.idempotent:

@@ -158,6 +158,25 @@ def record(
     return envelope.id
 
 
+def forward(session: Session, exchange: str, routing_key: str, messages: Sequence[tuple[UUID, bytes]]) -> None:
+    """Record messages that exist already, (id, body), to be published once more under a key of their receiver.
+
+    Nobody has to be bound to it: what is asked for by somebody who does not listen is not kept for them.
+    """
+    if not session.info.get("transaction"):
+        raise NotInTransaction("record messages inside `with transaction() as session`")
+    if messages:
+        rows = _INSERT(
+            exchange=exchange,
+            ttl_ms=None,
+            ids=[message_id for message_id, _body in messages],
+            keys=[routing_key] * len(messages),
+            mandatory=[False] * len(messages),
+            bodies=[body for _id, body in messages],
+        )
+        run(session, rows)
+
+
 def reply_envelope(
     source: str, request: Envelope[Any], *, result: Any = None, problem: dict[str, Any] | None = None
 ) -> Envelope[Reply]:

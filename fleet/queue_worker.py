@@ -198,11 +198,11 @@ class QueueWorker:
             outbox.record_replies(session, replies)
 
     def _groups(self, envelopes: list[Envelope[Any]]) -> list[list[Envelope[Any]]]:
-        """What is handled in one call: all of a type that has a handler for many, every other message by itself."""
+        """What is handled in one call: all that share a handler for many, every other message by itself."""
         groups: dict[Any, list[Envelope[Any]]] = {}
         for envelope in envelopes:
-            alone = len(envelopes) == 1 or envelope.type not in self.consumer.subscriptions.together
-            groups.setdefault(envelope.id if alone else envelope.type, []).append(envelope)
+            together = self.consumer.subscriptions.together.get(envelope.type) if len(envelopes) > 1 else None
+            groups.setdefault(together or envelope.id, []).append(envelope)
         return list(groups.values())
 
     def _handle(self, session: Any, waiting: list[Envelope[Any]]) -> list[Envelope[Reply]]:

@@ -95,7 +95,11 @@ HEARS: dict[str, tuple[str, ...]] = {
         "reviews.session_no_show.v1",
         "reviews.session_reminder_due.v1",
     ),
-    "integrations": ("users.auth_state_changed.v1",),
+    # All that may be told outside.
+    "integrations": (
+        "users.auth_state_changed.v1",
+        *sorted(type_ for type_, contract in by_type.items() if contract.public),
+    ),
 }
 
 

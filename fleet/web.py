@@ -8,8 +8,6 @@ Every route is closed unless the application lists it as public *and* its operat
 agree or the application does not start. Every error, also Flask's own, is application/problem+json.
 """
 
-import json
-import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -28,12 +26,12 @@ from fleet import auth, logs, metrics, observing, tracing
 from fleet.database import is_outage, transaction
 from fleet.messages import new_id
 from fleet.observing import PROBES
-from fleet.problems import InvalidFields, NotFound, Problem, Unavailable, Unreadable
+from fleet.problems import InvalidFields, NotFound, Problem, Unavailable
+from fleet.reading import read_json
 
 log = logs.get(__name__)
 
 MAX_BODY = 1024 * 1024
-MAX_DEPTH = 32
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{8,64}$")
 # Phrases that differ between Python versions.
 _SLUGS = {413: "content-too-large", 422: "unprocessable-content", 416: "range-not-satisfiable"}
@@ -41,6 +39,8 @@ _SLUGS = {413: "content-too-large", 422: "unprocessable-content", 416: "range-no
 ANYONE: tuple[str, ...] = ("anyone",)
 MEMBER: tuple[str, ...] = ("student", "company", "university", "admin")
 ADMIN: tuple[str, ...] = ("admin",)
+# Other systems: no member's token, but an API key, which the application looks at by itself.
+INTEGRATOR: tuple[str, ...] = ("integrator",)
 
 Answer = dict[str, Any] | tuple[dict[str, Any], int] | Response
 
@@ -75,7 +75,7 @@ def operation(
     def decorate(view: Callable[..., Answer]) -> Callable[..., Answer]:
         @wraps(view)
         def guarded(**arguments: Any) -> Answer:
-            if who is not ANYONE:
+            if who is not ANYONE and who is not INTEGRATOR:
                 if not while_awaiting:
                     auth.require_approved()
                 auth.require_role(*who)
@@ -192,58 +192,6 @@ def _parameters() -> dict[str, str]:
     return request.args.to_dict()
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise Unreadable("A key appears twice in one object of the body.")
-    return found
-
-
-def _refuse_constant(name: str) -> Any:
-    raise Unreadable(f"{name} is not JSON.")
-
-
-def read_json() -> Any:
-    """The JSON body of the request; Unreadable for what is not JSON, is too deep, too large, or holds what cannot be kept.
-
-    No body at all, and no word on what it would be, is an object without fields: many a route has only optional ones.
-    """
-    if not request.content_type and not request.get_data():
-        return {}
-    if request.mimetype != "application/json":
-        problem = Unreadable("Send the body as application/json.")
-        problem.status, problem.slug = 415, "unsupported-media-type"
-        raise problem
-    raw = request.get_data()
-    try:
-        found = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("The body is not valid JSON in UTF-8.") from error
-    _check(found, 1)
-    return found
-
-
-def _check(value: Any, depth: int) -> None:
-    if depth > MAX_DEPTH and isinstance(value, dict | list):
-        raise Unreadable(f"The body is nested deeper than {MAX_DEPTH} levels.")
-    if isinstance(value, str):
-        if "\x00" in value or any(0xD800 <= ord(character) <= 0xDFFF for character in value):
-            raise Unreadable("A text in the body holds a NUL or half of a surrogate pair.")
-    elif isinstance(value, bool) or value is None:
-        return
-    elif isinstance(value, int | float):
-        # Compared first: a whole number of 400 digits does not fit into what isfinite takes.
-        if abs(value) > 2**53 or not math.isfinite(value):
-            raise Unreadable("A number in the body is beyond what JSON readers agree on (2^53).")
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            _check(key, depth)
-            _check(inner, depth + 1)
-    else:
-        for inner in value:
-            _check(inner, depth + 1)
-
-
 def to_bytes(answer: Any) -> bytes:
     """An answer as it goes out: instants with `Z`, ids as text, dataclasses as objects."""
     return orjson.dumps(answer, option=orjson.OPT_UTC_Z)
@@ -270,12 +218,19 @@ def problem_response(problem: Problem) -> Response:
     return found
 
 
-def create_app(service: str, blueprints: Sequence[Blueprint], public: Iterable[str], keys: Any = None) -> Flask:
+def create_app(
+    service: str,
+    blueprints: Sequence[Blueprint],
+    public: Iterable[str],
+    keys: Any = None,
+    by_key: Callable[[], None] | None = None,
+) -> Flask:
     """Assemble the application of `service`.
 
     `public` are the endpoints ("api.login") that need no token; every other route refuses without one. `keys` gives
-    public keys by `kid`; by default they come from JWKS_URL. Raises ValueError when `public` and the operations of the
-    views disagree, or a view declares no operation.
+    public keys by `kid`; by default they come from JWKS_URL. `by_key` lets in, or refuses by a Problem, whoever asks for
+    what is `who=INTEGRATOR`. Raises ValueError when `public` and the operations of the views disagree, or a view
+    declares no operation.
     """
     logs.configure(service, "web")
     tracing.start(service, "web")
@@ -289,7 +244,7 @@ def create_app(service: str, blueprints: Sequence[Blueprint], public: Iterable[s
         app.register_blueprint(blueprint)
     _install_probes(app)
     auth.install(app, auth.KeySet(auth.settings().jwks_url) if keys is None else keys, problem_response)
-    _install_hooks(app, frozenset(public))
+    _install_hooks(app, frozenset(public), by_key)
     _install_errors(app)
     _check_decisions(app, frozenset(public))
     return app
@@ -318,14 +273,22 @@ def _check_decisions(app: Flask, public: frozenset[str]) -> None:
             raise ValueError(f"{rule.rule}: who=ANYONE and the list of public endpoints in app.py disagree")
 
 
-def _install_hooks(app: Flask, public: frozenset[str]) -> None:
+def _install_hooks(app: Flask, public: frozenset[str], by_key: Callable[[], None] | None) -> None:
+    with_key = {
+        endpoint
+        for endpoint, view in app.view_functions.items()
+        if getattr(getattr(view, "operation", None), "who", None) is INTEGRATOR
+    }
+
     @app.before_request
     def begin() -> None:
         given = request.headers.get("X-Request-ID", "")
         g.request_id = given if _REQUEST_ID.match(given) else str(new_id())
         logs.request_id.set(g.request_id)
         observing.begin()
-        if request.path not in PROBES and request.endpoint not in public:
+        if request.endpoint in with_key and by_key:
+            by_key()
+        elif request.path not in PROBES and request.endpoint not in public:
             auth.authenticate()
         if "\x00" in request.path:
             # PostgreSQL cannot hold it, so nothing can have such a name.

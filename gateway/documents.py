@@ -2,7 +2,8 @@
 
 `services/<service>/openapi.json` are the sources; nothing is added here but one name for each: two services may both
 have a `Balance`, so components become `points.Balance`. What every service says alike (`Problem`, the refusals) stays
-once. `write(target)` lays the document and the page that shows it where the gateway serves them from.
+once. `write(target)` lays the document and the page that shows it where the gateway serves them from, beside the
+catalogue of events (`events/`) and its page.
 """
 
 import importlib.util
@@ -11,8 +12,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from gateway import event_page
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = Path(__file__).resolve().parent / "docs"
+EVENTS = Path(__file__).resolve().parent / "events"
 # Of the page that shows an OpenAPI document, by the people who maintain the format's best-known viewer.
 VIEWER = ("swagger-ui-bundle.js", "swagger-ui.css")
 SHARED = ("Problem",)
@@ -89,7 +93,8 @@ def committed(services: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 
 
 def write(target: Path, services: tuple[str, ...]) -> None:
-    """Write `pages/openapi.json` and `pages/docs/` below `target`. Raises Clash, and FileNotFoundError without the viewer."""
+    """Write `pages/openapi.json` and `pages/docs/` below `target`, and the same of events. Raises Clash, and
+    FileNotFoundError without the viewer."""
     pages = target / "pages"
     (pages / "docs").mkdir(parents=True, exist_ok=True)
     document = json.dumps(merged(committed(services)), ensure_ascii=False, separators=(",", ":"))
@@ -98,6 +103,16 @@ def write(target: Path, services: tuple[str, ...]) -> None:
         shutil.copyfile(_viewer() / name, pages / "docs" / name)
     for own in PAGE.iterdir():
         shutil.copyfile(own, pages / "docs" / own.name)
+    _write_events(pages)
+
+
+def _write_events(pages: Path) -> None:
+    """The catalogue of events, as it was committed, and its page."""
+    (pages / "events").mkdir(exist_ok=True)
+    shutil.copyfile(EVENTS / "asyncapi.json", pages / "asyncapi.json")
+    shutil.copyfile(EVENTS / "page.css", pages / "events/page.css")
+    catalogue = json.loads((EVENTS / "asyncapi.json").read_bytes())
+    (pages / "events/index.html").write_text(event_page.page(catalogue), encoding="utf-8")
 
 
 def _viewer() -> Path:

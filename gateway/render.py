@@ -26,6 +26,8 @@ from gateway.problems import ABSENT, answer, configuration
 
 TEMPLATES = Path(__file__).resolve().parent
 SERVICES = ("users", "points", "rewards", "reviews", "bot", "integrations")
+# Where requests can go: the services, and the process of streams and long waits, which is one more.
+DOORS = (*SERVICES, "integrations-stream")
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def render(
     /readyz, for /health/. Raises ValueError that names everything wrong with the arguments.
     """
     values = _checked(settings)
-    upstreams = {name: upstreams[name] for name in SERVICES if name in upstreams}
+    upstreams = {name: upstreams[name] for name in DOORS if name in upstreams}
     _check_addresses(listen, upstreams, probes or {})
     for folder in ("", "run", "services", "to", "pages"):
         (target / folder).mkdir(parents=True, exist_ok=True)
@@ -196,7 +198,7 @@ def render(
     for template in (*TEMPLATES.glob("*.conf"), *TEMPLATES.glob("services/*.conf")):
         text = re.sub(r"\$\{([A-Z_]+)\}", lambda found: placeholders[found[1]], template.read_text(encoding="utf-8"))
         (target / template.relative_to(TEMPLATES)).write_text(text, encoding="utf-8")
-    for name in SERVICES:
+    for name in DOORS:
         door = f"include proxy.conf;\nproxy_pass http://{name};\n" if name in upstreams else answer(ABSENT)
         (target / f"to/{name}.conf").write_text(door, encoding="utf-8")
     parts, document = _parts(upstreams, probes or {})

@@ -33,11 +33,13 @@ BROKER_USERS = (*DATABASES, "topology")
 
 @dataclass(frozen=True)
 class Service:
-    """A service as it runs here: its web door, and its workers with the options of `fleet.worker`."""
+    """A service as it runs here: its web door, its workers with the options of `fleet.worker`, and whether what has no
+    quick answer (streams, long waits) has a second web process of the same application."""
 
     name: str
     workers: Mapping[str, tuple[str, ...]]
     web: bool = True
+    stream: bool = False
 
     @property
     def present(self) -> bool:
@@ -51,7 +53,7 @@ SERVICES = (
     Service("points", {"points-consumer": ("--only", "consumer"), "points-relay": ("--only", "relay")}),
     Service("rewards", {"rewards-worker": ()}),
     Service("reviews", {"reviews-worker": ()}),
-    Service("integrations", {"integrations-worker": ()}),
+    Service("integrations", {"integrations-worker": ()}, stream=True),
     Service("bot", {"bot-worker": ()}, web=False),
 )
 # What a process may inherit from whoever called make. Everything else is named below or in `.env`.
@@ -122,7 +124,7 @@ class Fleet:
             "PROGRAM_TIMEZONE": self.settings.get("PROGRAM_TIMEZONE") or "UTC",
             "GATEWAY_URL": self.gateway_url,
         }
-        if service in ("users", "rewards", "reviews"):
+        if service in ("users", "rewards", "reviews", "integrations"):
             values |= (
                 {"SMTP_URL": self.settings["SMTP_URL"]} if self.settings.get("SMTP_URL") else {"MAIL_SPOOL": str(MAIL)}
             )
@@ -132,6 +134,9 @@ class Fleet:
                 # Attachments of local Discord lie on this machine.
                 own["ATTACHMENT_HOSTS"] = f"127.0.0.1:{self.ports['discord']}"
             values = {**own, **values}
+        if service == "integrations":
+            # Here a webhook may lead to whoever tries it on this machine.
+            values.setdefault("INTEGRATIONS_ALLOWED_NETWORKS", "127.0.0.0/8")
         if service == "reviews":
             values.setdefault("REVIEWS_LINK_KEY", secret("reviews_link_key"))
         if service in ("users", "bot"):
@@ -218,7 +223,9 @@ class Fleet:
         for service in self.services:
             name, values = service.name, self.environment(service.name)
             if service.web:
-                found.append(self._web(name, values))
+                found.append(self._web(name, f"{name}-web", values))
+            if service.stream:
+                found.append(self._web(name, f"{name}-stream", values))
             for worker, options in service.workers.items():
                 port = self.ports[worker]
                 extra = {"AMQP_URL": self.amqp_url(name), "METRICS_PORT": str(port)}
@@ -235,16 +242,19 @@ class Fleet:
                 )
         return found
 
-    def _web(self, name: str, values: dict[str, str]) -> Process:
-        port = self.ports[f"{name}-web"]
+    def _web(self, name: str, process: str, values: dict[str, str]) -> Process:
+        port = self.ports[process]
         extra = {"BIND": f"127.0.0.1:{port}", "WEB_WORKERS": self.settings.get("WEB_WORKERS") or "1"}
         if name == "rewards":
             # Requests wait for points in threads, without a connection: three out of four may.
             extra |= {"WEB_THREADS": "32", "REWARDS_WAITERS": self.settings.get("REWARDS_WAITERS") or "24"}
+        if process == "integrations-stream":
+            # A listener is a thread that waits, without a connection.
+            extra |= {"WEB_THREADS": "128", "WEB_WORKERS": "1"}
         if name == "users":
             extra["USERS_JWT_KEY_FILE"] = str(signing_key())
         return Process(
-            f"{name}-web",
+            process,
             _module("gunicorn", "-c", "fleet/gunicorn_conf.py", f"services.{name}.app:create_app()"),
             {**values, **extra},
             needs=("migrations",),
@@ -286,6 +296,7 @@ class Fleet:
         if not (ROOT / "gateway/render.py").exists():
             return []
         webs = [f"{service.name}-web" for service in self.services if service.web]
+        webs += [f"{service.name}-stream" for service in self.services if service.stream]
         workers = [worker for service in self.services for worker in service.workers]
         others = [*workers, *(process.name for process in self._discord() if process.name == "bot-client")]
         upstreams = [f"--upstream={name.removesuffix('-web')}=127.0.0.1:{self.ports[name]}" for name in webs]

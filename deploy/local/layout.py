@@ -39,6 +39,7 @@ OFFSETS = {
     "reviews-worker": 41,
     "integrations-web": 50,
     "integrations-worker": 51,
+    "integrations-stream": 52,
     "bot-client": 60,
     "bot-worker": 61,
     "discord": 100,

@@ -78,7 +78,7 @@ def contract_of(message: Any) -> Contract:
 
 
 # Every owner's module declares on import; the list below is the fleet's dictionary.
-from fleet.contracts import bot, points, reviews, rewards, users  # noqa: E402
+from fleet.contracts import bot, integrations, points, reviews, rewards, users  # noqa: E402
 
 __all__ = [
     "Contract",
@@ -88,6 +88,7 @@ __all__ = [
     "command",
     "contract_of",
     "event",
+    "integrations",
     "points",
     "question",
     "reviews",

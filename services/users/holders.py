@@ -15,7 +15,7 @@ from fleet.messages import now
 from services.users.link_models import DiscordLink
 from services.users.privacy_models import Erasure
 
-HOLDERS: tuple[str, ...] = ("points", "rewards", "reviews", "bot")
+HOLDERS: tuple[str, ...] = ("points", "rewards", "reviews", "bot", "integrations")
 
 SOURCE = "users"
 # A service that is down finds every repetition in its queue, so they become rare.

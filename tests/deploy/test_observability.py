@@ -27,7 +27,7 @@ RECORDED = {rule["record"] for rule in ENTRIES if "record" in rule}
 GIVEN = {"up": frozenset(), "ALERTS": frozenset({"alertstate"})}
 TARGET = frozenset({"job", "instance", "namespace", "le"})
 WORDS = {"sum", "max", "by", "rate", "increase", "delta", "histogram_quantile", "time", "topk", "absent"}
-WORDS |= {"and", "or", "on", "unless"}
+WORDS |= {"and", "or", "on", "unless", "deriv"}
 
 
 @dataclass(frozen=True)

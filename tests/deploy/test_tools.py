@@ -73,7 +73,7 @@ def test_a_folder_that_cannot_be_rendered_is_an_error(tmp_path):
 
 def test_what_a_small_cluster_is_handed_is_built_here(monkeypatch):
     images = dev.images()
-    assert images == ["bot", "gateway", "local-discord", "points", "reviews", "rewards", "users"]
+    assert images == ["bot", "gateway", "integrations", "local-discord", "points", "reviews", "rewards", "users"]
     assert "SERVICE=bot" in dev.build("local-discord")
     assert dev.build("local-discord")[dev.build("local-discord").index("--target") + 1] == "local-discord"
     assert dev.build("points")[-1] == "."

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.binaries import Program
-from gateway.render import SERVICES, render
+from gateway.render import DOORS, render
 
 PATIENCE = 15.0
 
@@ -209,5 +209,5 @@ class Fleet:
             service.ready = (200, b'{"status":"ready"}')
 
 
-def services(names: tuple[str, ...] = SERVICES) -> dict[str, Upstream]:
+def services(names: tuple[str, ...] = DOORS) -> dict[str, Upstream]:
     return {name: Upstream(name) for name in names}

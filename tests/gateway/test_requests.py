@@ -269,7 +269,7 @@ def test_a_stream_is_passed_on_as_it_comes(fleet: Fleet) -> None:
             release.wait(PATIENCE)
         return True
 
-    fleet.services["integrations"].behave = stream
+    fleet.services["integrations-stream"].behave = stream
     line = HTTPConnection("127.0.0.1", fleet.gateway.port, timeout=PATIENCE)
     line.request("GET", "/api/stream/")
     answer = line.getresponse()

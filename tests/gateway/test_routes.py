@@ -124,11 +124,12 @@ bot POST /api/bot/
 integrations GET /api/webhooks/
 integrations POST /api/webhooks/
 integrations GET /api/webhooks/{id}/
-integrations GET /api/events/
-integrations GET /api/events/asyncapi.json
-integrations GET /api/events/docs/
+integrations POST /api/webhooks/{id}/replay/
 integrations GET /api/keys/
-integrations GET /api/stream/
+integrations POST /api/keys/
+integrations-stream GET /api/events/
+integrations-stream POST /api/events/replay/
+integrations-stream GET /api/stream/
 """
 ROWS = [tuple(line.split()) for line in ROUTES.split("\n") if line]
 MEMBER = "0199b3f1-5f4e-7c3a-9d1e-3a4b5c6d7e8f"

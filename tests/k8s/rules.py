@@ -254,7 +254,7 @@ def rollouts_take_nothing_away(manifests: list[Manifest]) -> list[str]:
         if component == "client":
             if strategy.get("type") != "Recreate" or each["spec"].get("replicas") != 1:
                 found.append(f"{name}: there might be two at Discord")
-        elif component in ("web", "gateway") and strategy.get("rollingUpdate", {}).get("maxUnavailable") != 0:
+        elif component in ("web", "stream", "gateway") and strategy.get("rollingUpdate", {}).get("maxUnavailable") != 0:
             found.append(f"{name}: a rollout takes one away first")
         selector = each["spec"]["selector"]["matchLabels"]
         if not selector.items() <= each["spec"]["template"]["metadata"]["labels"].items():
@@ -295,13 +295,13 @@ def nothing_stands_on_one_leg(manifests: list[Manifest]) -> list[str]:
     elastic = {each["spec"]["scaleTargetRef"]["name"] for each in of_kind(manifests, "ScaledObject")}
     for each in of_kind(manifests, "Deployment"):
         name, component = each["metadata"]["name"], each["metadata"]["labels"].get(COMPONENT)
-        if component in ("web", "gateway") and scaled.get(name, 0) < 2:
+        if component in ("web", "stream", "gateway") and scaled.get(name, 0) < 2:
             found.append(f"{name} may be a single one")
         if component == "relay" and each["spec"].get("replicas") != 2:
             found.append(f"{name}: no relay waits for its turn")
         if name in {*scaled, *elastic} and "replicas" in each["spec"]:
             found.append(f"{name} is scaled, and every release resets it")
-        if name in scaled and component not in ("web", "gateway"):
+        if name in scaled and component not in ("web", "stream", "gateway"):
             found.append(f"{name} is scaled by its CPU; consumers follow their queues")
     names = {each["metadata"]["name"] for each in of_kind(manifests, "Deployment")}
     found += [f"{name} is scaled, and does not exist" for name in {*scaled, *elastic} - names]
@@ -400,7 +400,7 @@ def the_gateway_knows_every_part(manifests: list[Manifest]) -> list[str]:
     services = {
         f"{name}:{each['spec']['ports'][0]['port']}": each
         for name, each in named(manifests, "Service").items()
-        if each["spec"]["selector"].get(COMPONENT) in ("web", "worker", "consumer", "relay", "client")
+        if each["spec"]["selector"].get(COMPONENT) in ("web", "stream", "worker", "consumer", "relay", "client")
     }
     found += [f"the gateway does not know {address}" for address in sorted({*services} - {*given.values()})]
     found += [
@@ -538,6 +538,7 @@ TALKATIVE = {
     "points-consumer": TLS,
     "rewards-consumer": MAIL,
     "reviews-consumer": (*TLS, *MAIL),
+    "integrations-consumer": (*TLS, *MAIL),
     "bot-client": TLS,
 }
 
@@ -545,7 +546,7 @@ TALKATIVE = {
 def intended(names: set[str]) -> set[tuple[str, str, int]]:
     """Every connection that the fleet needs, from what its parts are; everything else must be impossible."""
     services = [name for name in SERVICES if f"{name}-db" in names]
-    doors = [f"{name}-web" for name in services if f"{name}-web" in names]
+    doors = [f"{name}-{door}" for name in services for door in ("web", "stream") if f"{name}-{door}" in names]
     workers = [f"{name}-{role}" for name in services for role in ("consumer", "relay")]
     measured = [*workers, *(name for name in names if name.endswith("-client"))]
     databases = [f"{name}-db" for name in services]
