@@ -1,7 +1,7 @@
 # Propel. `make` alone lists what can be done; variables may be given after the target: make up PORT_BASE=18000
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help test-browser mutations test-browser format openapi settings up down restart status logs reset admin verify demo test check lock bench figures dead prepare k8s-render k8s-dev
+.PHONY: help test-browser mutations test-browser format openapi settings up down restart status logs reset admin verify demo test check lock bench figures dead integrator prepare k8s-render k8s-dev
 # Compiled modules make every start faster; a shell that forbids them would cost each process a second.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
@@ -39,6 +39,8 @@ figures: prepare ## metrics of every process whose lines hold a word (MATCH=outb
 	@$(PYTHON) -m deploy.local.figures "$(MATCH)"
 dead: prepare ## messages that could not be applied (SERVICE=points; REPLAY=1 sends them round once more)
 	@$(PYTHON) -m deploy.local.dead "$(SERVICE)" $(if $(REPLAY),--replay)
+integrator: prepare ## a user at the broker and a subscriber that runs (NAME=acme EVENTS=points.activity_logged.v1,...; REMOVE=1)
+	@$(PYTHON) -m deploy.local.integrator "$(NAME)" --events "$(EVENTS)" $(if $(REMOVE),--remove)
 admin: prepare ## make an administrator (USERNAME= EMAIL= PASSWORD=)
 	@$(PYTHON) -m deploy.local admin --username "$(USERNAME)" --email "$(EMAIL)" --password "$(PASSWORD)"
 

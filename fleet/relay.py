@@ -27,6 +27,7 @@ BATCH = 500
 # Any number, the same in every relay; the lock is per database, so services do not meet on it.
 ADVISORY_LOCK = 5_271_009
 RETURNED_WAIT_S = 5
+REFUSED_WAIT_S = (5, 300)
 NOT_TAKEN_WAIT_S = 300
 
 _SELECT = """
@@ -34,6 +35,11 @@ _SELECT = """
     WHERE retry_at IS NULL OR retry_at <= now() ORDER BY id LIMIT %s
 """
 _POSTPONE = "UPDATE outbox SET attempts = attempts + 1, retry_at = now() + make_interval(secs => %s) WHERE id = ANY(%s)"
+# A full queue stays full for a while, and all the other queues that the row goes to get it each time: ever more seldom.
+_SLOWER = (
+    "UPDATE outbox SET attempts = attempts + 1,"
+    " retry_at = now() + make_interval(secs => least(%s * power(2, attempts), %s)) WHERE id = ANY(%s)"
+)
 
 
 class Relay:
@@ -124,10 +130,10 @@ class Relay:
             # Somebody must hear these, and nobody is bound: a topology that was not declared. They wait, and we alarm.
             log.error("messages_returned", ids=outcome.returned[:20], count=len(outcome.returned))
             metrics.returned.inc(len(outcome.returned))
+            cursor.execute(_POSTPONE, (RETURNED_WAIT_S, outcome.returned))
         if outcome.refused:
             log.warning("messages_refused", ids=outcome.refused[:20], count=len(outcome.refused))
-        if postponed := outcome.returned + outcome.refused:
-            cursor.execute(_POSTPONE, (RETURNED_WAIT_S, postponed))
+            cursor.execute(_SLOWER, (REFUSED_WAIT_S[0], REFUSED_WAIT_S[1], outcome.refused))
 
     def _close(self) -> None:
         self.active = False
