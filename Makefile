@@ -37,8 +37,9 @@ verify: prepare ## do the books of points and rewards balance? (the running flee
 	@$(PYTHON) -m deploy.local verify
 figures: prepare ## metrics of every process whose lines hold a word (MATCH=outbox)
 	@$(PYTHON) -m deploy.local.figures "$(MATCH)"
-dead: prepare ## messages that could not be applied (SERVICE=points; REPLAY=1 sends them round once more)
-	@$(PYTHON) -m deploy.local.dead "$(SERVICE)" $(if $(REPLAY),--replay)
+dead: prepare ## messages that could not be applied (SERVICE=points ID= CAUSE= TYPE=; REPLAY=1 or PURGE=1, DRY=1 only counts)
+	@$(PYTHON) -m deploy.local.dead "$(SERVICE)" $(if $(REPLAY),replay,$(if $(PURGE),purge,$(if $(ID),show,list))) $(ID) \
+		$(if $(CAUSE),--cause "$(CAUSE)") $(if $(TYPE),--type "$(TYPE)") $(if $(DRY),--dry-run)
 integrator: prepare ## a user at the broker and a subscriber that runs (NAME=acme EVENTS=points.activity_logged.v1,...; REMOVE=1)
 	@$(PYTHON) -m deploy.local.integrator "$(NAME)" --events "$(EVENTS)" $(if $(REMOVE),--remove)
 admin: prepare ## make an administrator (USERNAME= EMAIL= PASSWORD=)

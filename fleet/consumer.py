@@ -23,7 +23,8 @@ from pika.adapters.select_connection import SelectConnection
 
 from fleet import logs, topology
 from fleet.publisher import BrokerAway, Outgoing, Publisher, parameters
-from fleet.queue_worker import QuestionWorker, QueueWorker
+from fleet.question_worker import QuestionWorker
+from fleet.queue_worker import QueueWorker
 from fleet.subscriptions import Subscriptions
 
 log = logs.get(__name__)

@@ -6,15 +6,18 @@ from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from fleet import dead_letters
 from fleet.asking import answers
 
 _KEYS = text("DELETE FROM idempotency_keys WHERE split_part(scope, ' ', 1) = ANY(CAST(:callers AS text[]))")
 
 
 def forget_requests(session: Session, member_ids: list[UUID]) -> int:
-    """Delete the idempotency keys of these callers, with the answers they were given; returns how many."""
+    """Delete the idempotency keys of these callers, with the answers they were given, and the dead letters that name
+    them; returns how many."""
     callers = [str(member_id) for member_id in member_ids]
-    return int(session.execute(_KEYS, {"callers": callers}).rowcount)  # type: ignore[attr-defined]
+    gone = int(session.execute(_KEYS, {"callers": callers}).rowcount)  # type: ignore[attr-defined]
+    return gone + dead_letters.forget(session, member_ids)
 
 
 def refuse_answers(session: Session, message_ids: list[UUID]) -> None:

@@ -23,6 +23,7 @@ outbox_put_off = Gauge("outbox_put_off_messages", "Messages among them that the 
 surveyed = Gauge("survey_last_success_timestamp_seconds", "When the database was last counted; Unix time")
 depth = Gauge("queue_messages", "Messages that are ready in a queue", ["queue"])
 published = Counter("messages_published_total", "Messages the broker confirmed")
+dead_letters = Gauge("dead_letters", "Messages that could not be applied and wait for somebody to decide")
 returned = Counter("messages_returned_total", "Messages that nobody is bound to although somebody must hear them")
 consumed = Counter(
     "messages_consumed_total", "Messages taken from a queue, by what became of them", ["queue", "outcome"]

@@ -41,7 +41,7 @@ def config(service: str) -> Config:
 
 def metadata_of(service: str) -> list[sa.MetaData]:
     """All tables a service's database should have: its own and the fleet's."""
-    for name in ("outbox", "inbox", "asking", "idempotency", "auth_state"):
+    for name in ("outbox", "inbox", "asking", "idempotency", "auth_state", "dead_letters"):
         importlib.import_module(f"fleet.{name}")
     from fleet.database import fleet_metadata
 
@@ -158,6 +158,27 @@ def fleet_tables() -> None:
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("suspended_until", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("member_id", name="pk_auth_state"),
+    )
+
+
+def dead_letters_table() -> None:
+    """What a service could not apply (fleet/dead_letters.py)."""
+    op.create_table(
+        "dead_letters",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("queue", sa.Text, nullable=False),
+        sa.Column("message_key", sa.Text, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("sender", sa.Text, nullable=False),
+        sa.Column("cause", sa.Text, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("died_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.Column("replay_at", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("id", name="pk_dead_letters"),
+    )
+    op.create_index("uq_dead_letters_queue_message_key", "dead_letters", ["queue", "message_key"], unique=True)
+    op.create_index(
+        "ix_dead_letters_replay_at", "dead_letters", ["replay_at"], postgresql_where=sa.text("replay_at IS NOT NULL")
     )
 
 

@@ -152,7 +152,9 @@ def _operation(service: str, rule: Any, view: Any, declared: Operation, method: 
         found["requestBody"] = {"required": True, "content": {"application/json": {"schema": declared.body}}}
     for status, schema in declared.answers.items():
         answer: dict[str, Any] = {"description": _REASONS.get(status, "done")}
-        if status < 400 and schema is not None:
+        if isinstance(schema, str):
+            answer["content"] = {schema: {"schema": {"type": "string"}}}
+        elif status < 400 and schema is not None:
             answer["content"] = {"application/json": {"schema": schema}}
         found["responses"][str(status)] = answer if status < 400 else _refusal(status)
     for status in _usual_refusals(rule, declared):

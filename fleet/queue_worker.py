@@ -10,13 +10,13 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from pika import BasicProperties
-from sqlalchemy import text
 
-from fleet import asking, inbox, logs, metrics, outbox, topology, tracing
+from fleet import asking, dead_letters, desk, inbox, logs, metrics, outbox, topology, tracing
 from fleet.contracts.codec import SchemaError
 from fleet.database import is_outage, transaction
-from fleet.messages import CONTENT_TYPE, Envelope, Reply, decode, encode, now
-from fleet.problems import Problem, Unavailable
+from fleet.dead_letters import Dead
+from fleet.messages import Envelope, Reply, decode, now
+from fleet.problems import Problem
 from fleet.publisher import BrokerAway, Outgoing
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class QueueWorker:
                     replies.append(outbox.reply_envelope(service, envelope, result=answer, problem=refusal))
             return replies
         [envelope] = waiting
-        with _context_of(envelope):
+        with context_of(envelope):
             if isinstance(envelope.data, Reply):
                 asking.keep_reply(session, envelope)
                 if subscriptions.on_reply:
@@ -290,7 +290,29 @@ class QueueWorker:
             return
 
     def _kill(self, delivery: Delivery, cause: str) -> None:
-        log.error("message_dead_lettered", queue=self.queue, message_id=delivery.properties.message_id, cause=cause)
+        """Write it down with its cause, then let it go. What cannot be written down goes to the broker's dead queue."""
+        properties = delivery.properties
+        log.error("message_dead_lettered", queue=self.queue, message_id=properties.message_id, cause=cause)
+        sender = desk.sender_of(self.consumer.service, properties)
+        dead = Dead(self.queue, properties.message_id or "", properties.type or "", sender, cause, delivery.body)
+        pause = OUTAGE_PAUSE_S[0]
+        while self.kind != "questions" and delivery.channel.is_open and not self.consumer.stop.is_set():
+            try:
+                with transaction() as session:
+                    dead_letters.keep(session, dead)
+            except Exception as error:
+                if not is_outage(error):
+                    log.exception("dead_letter_not_kept", message_id=properties.message_id)
+                    break
+                self.consumer.stop.wait(pause)
+                pause = min(pause * 2, OUTAGE_PAUSE_S[1])
+                continue
+            self._settle([delivery], "dead")
+            return
+        if not self.consumer.stop.is_set():
+            self._reject(delivery)
+
+    def _reject(self, delivery: Delivery) -> None:
         metrics.consumed.labels(self.queue, "dead").inc()
 
         def reject() -> None:
@@ -317,61 +339,12 @@ class QueueWorker:
             self._open.pop(tag, None)
 
 
-class QuestionWorker(QueueWorker):
-    """Answers questions directly, on the channel they came by: they change nothing and wait behind no command."""
-
-    def work(self, deliveries: list[Delivery]) -> None:
-        """Answer each question; one that cannot be answered is told so, never kept."""
-        for delivery in deliveries:
-            if not self._read(delivery):
-                continue
-            envelope = delivery.envelope
-            assert envelope is not None
-            with _context_of(envelope), metrics.handling.labels(self.queue).time():
-                reply = self._answer(envelope)
-            if envelope.reply_to:
-                self._publish(delivery, reply)
-            self._settle([delivery], "answered")
-        if not self._fast:
-            self._fast = True
-            self.consumer.in_io(self._speed_up)
-
-    def _answer(self, envelope: Envelope[Any]) -> Envelope[Reply]:
-        try:
-            with transaction() as session:
-                session.execute(text("SET TRANSACTION READ ONLY"))
-                result = self.consumer.subscriptions.handlers[envelope.type](session, envelope)
-            return outbox.reply_envelope(self.consumer.service, envelope, result=result)
-        except Problem as problem:
-            return outbox.reply_envelope(self.consumer.service, envelope, problem=problem.to_dict())
-        except Exception as error:
-            log.error("question_failed", type=envelope.type, message_id=str(envelope.id), exc_info=error)
-            sorry = Unavailable("This cannot be answered at the moment. Try again in a minute.")
-            return outbox.reply_envelope(self.consumer.service, envelope, problem=sorry.to_dict())
-
-    def _publish(self, delivery: Delivery, reply: Envelope[Reply]) -> None:
-        properties = BasicProperties(
-            content_type=CONTENT_TYPE,
-            message_id=str(reply.id),
-            type=reply.type,
-            user_id=self.consumer.service,
-            delivery_mode=1,
-        )
-        body = encode(reply)
-        self.consumer.in_io(
-            lambda: (
-                delivery.channel.is_open
-                and delivery.channel.basic_publish(topology.REPLIES, reply.type, body, properties)
-            )
-        )
-
-
 def _subject(envelope: Envelope[Any]) -> str:
     """Two batches that share members lock them in one order; what concerns the same one stays as it came."""
     return envelope.subject or ""
 
 
-def _context_of(envelope: Envelope[Any]) -> ExitStack:
+def context_of(envelope: Envelope[Any]) -> ExitStack:
     """Log lines and messages of a handler carry on the correlation and trace of the message they come from."""
     stack = ExitStack()
     values: dict[ContextVar[str | None], str | None] = {

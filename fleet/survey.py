@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from fleet import logs, metrics
+from fleet import dead_letters, logs, metrics
 from fleet.database import is_outage, transaction
 from fleet.outbox import outbox
 
@@ -36,7 +36,8 @@ def count_outbox(session: Session) -> None:
 def counts_of(service: str) -> list[Count]:
     """What is counted for a service."""
     own = f"services.{service}.gauges"
-    return [count_outbox, importlib.import_module(own).count] if find_spec(own) else [count_outbox]
+    usual: list[Count] = [count_outbox, dead_letters.count]
+    return [*usual, importlib.import_module(own).count] if find_spec(own) else usual
 
 
 class Survey:

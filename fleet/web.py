@@ -47,12 +47,12 @@ Answer = dict[str, Any] | tuple[dict[str, Any], int] | Response
 
 @dataclass(frozen=True)
 class Operation:
-    """What a route declares: who may call it, what it takes, what it answers."""
+    """What a route declares: who may call it, what it takes, what it answers (a schema, or a media type that is not JSON)."""
 
     who: tuple[str, ...]
     body: type[marshmallow.Schema] | None = None
     query: type[marshmallow.Schema] | None = None
-    answers: dict[int, type[marshmallow.Schema] | None] = field(default_factory=dict)
+    answers: dict[int, type[marshmallow.Schema] | str | None] = field(default_factory=dict)
     idempotent: bool = False
     while_awaiting: bool = False
 
@@ -62,7 +62,7 @@ def operation(
     who: tuple[str, ...],
     body: type[marshmallow.Schema] | None = None,
     query: type[marshmallow.Schema] | None = None,
-    answers: dict[int, type[marshmallow.Schema] | None],
+    answers: dict[int, type[marshmallow.Schema] | str | None],
     idempotent: bool = False,
     while_awaiting: bool = False,
 ) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
@@ -240,7 +240,9 @@ def create_app(
     app.url_map.merge_slashes = False
     app.wsgi_app = _with_slash(app.wsgi_app)  # type: ignore[method-assign]
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    for blueprint in blueprints:
+    from fleet import desk_api
+
+    for blueprint in (*blueprints, desk_api.blueprint(service)):
         app.register_blueprint(blueprint)
     _install_probes(app)
     auth.install(app, auth.KeySet(auth.settings().jwks_url) if keys is None else keys, problem_response)

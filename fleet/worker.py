@@ -11,7 +11,7 @@ import signal
 import threading
 from typing import Any
 
-from fleet import housekeeping, logs, metrics, tracing
+from fleet import desk, housekeeping, logs, metrics, tracing
 from fleet.consumer import BATCH, PREFETCH, Consumer
 from fleet.database import engine
 from fleet.depths import Depths
@@ -48,6 +48,7 @@ def run(service: str, roles: tuple[str, ...]) -> int:
         parts.append(Consumer(found.subscriptions, amqp_url, stop, batch=min(batch, BATCH)))
         # What else a service keeps doing beside its messages: each is made with `stop`, has run() and ready.
         parts += [make(stop) for make in getattr(found, "PARTS", ())]
+        parts.append(desk.Desk(service, amqp_url, stop))
         parts.append(Depths(service, amqp_url, stop))
     if "relay" in roles:
         parts.append(Relay(service, stop))

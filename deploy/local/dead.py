@@ -1,4 +1,4 @@
-"""`make dead SERVICE=points [REPLAY=1]`: the messages of a service that could not be applied, in the running fleet."""
+"""`make dead SERVICE=points [ID=...] [CAUSE=...] [TYPE=...] [REPLAY=1 | PURGE=1] [DRY=1]`: what a service could not apply."""
 
 import argparse
 import subprocess
@@ -11,19 +11,17 @@ from deploy.local.running import is_supervised
 
 
 def main() -> int:
-    """Run fleet/dead_letters.py as the service itself: nobody else may read its queues."""
+    """Run fleet/desk.py as the service itself, in the running fleet: each keeps its own."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local.dead", description=__doc__)
     parser.add_argument("service", choices=[service.name for service in SERVICES if service.present])
-    parser.add_argument("--replay", action="store_true")
-    given = parser.parse_args()
+    parser.add_argument("words", nargs="*", help="as fleet/desk.py takes them")
+    given, options = parser.parse_known_args()
     ports = recorded_ports()
     if not ports or not is_supervised():
         line(paint("the fleet is not running: start it with `make up` first", "red"))
         return 1
-    fleet = Fleet(ports)
-    values = {**fleet.environment(given.service), "AMQP_URL": fleet.amqp_url(given.service)}
-    command = [PYTHON, "-m", "fleet.dead_letters", given.service, *(["--replay"] if given.replay else [])]
-    return subprocess.run(command, env=values, cwd=ROOT, check=False).returncode
+    command = [PYTHON, "-m", "fleet.desk", given.service, *given.words, *options]
+    return subprocess.run(command, env=Fleet(ports).environment(given.service), cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ RETRY_MS = 2000
 
 
 @stream_api.get("/api/stream/")
-@operation(who=MEMBER, answers={200: None, 410: None, 422: None})
+@operation(who=MEMBER, answers={200: "text/event-stream", 410: None, 422: None})
 def stream() -> Answer:
     """What concerns the caller as it happens (text/event-stream), and for admins also what waits in the queue.
 

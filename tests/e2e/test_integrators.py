@@ -409,7 +409,9 @@ def test_each_of_three_doors_tells_every_event_once_by_its_id_whatever_dies(flee
             awards += 1
             acme.start()
         elif victim == "worker":
-            os.kill(int(fleet.status()["integrations-worker"]["pid"]), signal.SIGKILL)
+            # Killed again and again, it is started again more and more slowly.
+            pid = eventually(lambda: fleet.status()["integrations-worker"].get("pid"), "the worker is back", 30)
+            os.kill(int(pid), signal.SIGKILL)
         elif victim == "receiver":
             receiver.away = True
             scene.award()

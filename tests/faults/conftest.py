@@ -65,6 +65,11 @@ class Sea:
         with self.channel() as channel:
             return channel.queue_declare(queue, passive=True).method.message_count
 
+    def dead(self, service: str = "points") -> int:
+        """Dead letters of the service, those that are written down and those that still lie in its dead queue."""
+        [(kept,)] = self.sql("SELECT count(*) FROM dead_letters")
+        return kept + self.depth(f"{service}.dead")
+
     def drain(self, queue: str) -> list[bytes]:
         with self.channel() as channel:
             found = []
@@ -139,7 +144,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory, passwords: dict[str, str])
 def sea(servers: Sea, tmp_path: Path) -> Sea:
     """The servers with empty tables and queues."""
     servers.log_folder = tmp_path
-    servers.sql("TRUNCATE effects, outbox, inbox, answers")
+    servers.sql("TRUNCATE effects, outbox, inbox, answers, dead_letters")
     with servers.channel() as channel:
         for name in topology.queues():
             channel.queue_purge(name)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from fleet import logs
 from fleet.consumer import BATCH, Consumer
 from fleet.contracts.points import ActivityOutcome, LogActivity
+from fleet.desk import Desk
 from fleet.messages import Envelope
 from fleet.subscriptions import Subscriptions
 
@@ -43,6 +44,8 @@ def main() -> None:
     logs.configure("points", "ship")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    desk = Desk("points", os.environ["AMQP_URL"], stop)
+    threading.Thread(target=desk.run, daemon=True).start()
     Consumer(subscriptions, os.environ["AMQP_URL"], stop, batch=BATCH).run()
 
 

@@ -72,7 +72,7 @@ def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(sea, seed, 
         eventually(lambda: len(references(sea)) >= total and quiet(sea), f"{total} effects")
     figures.kills, figures.effects = kills, len(references(sea))
     assert sorted(references(sea)) == sorted(f"slow{number}" for number in range(total))
-    assert sea.depth("points.dead") == 0
+    assert sea.dead() == 0
 
 
 def test_one_process_killing_message_among_two_hundred_neighbours(sea, figures):
@@ -80,9 +80,9 @@ def test_one_process_killing_message_among_two_hundred_neighbours(sea, figures):
     sea.publish([*good[:120], command("die"), *good[120:]])
     crashes = 0
     started = time.monotonic()
-    while sea.depth("points.dead") == 0:
+    while sea.dead() == 0:
         ship = sea.start(SHIP)
-        eventually(lambda: ship.poll() is not None or sea.depth("points.dead") == 1, "a crash or the end of it")  # noqa: B023
+        eventually(lambda: ship.poll() is not None or sea.dead() == 1, "a crash or the end of it")  # noqa: B023
         crashes += ship.poll() == 9
         ship.kill()
         ship.wait(10)
@@ -91,7 +91,7 @@ def test_one_process_killing_message_among_two_hundred_neighbours(sea, figures):
         eventually(lambda: len(references(sea)) == 200, "all 200 neighbours applied")
     figures.crashes, figures.seconds = crashes, round(time.monotonic() - started, 1)
     assert sorted(references(sea)) == sorted(f"n{number}" for number in range(200))
-    assert sea.depth("points.dead") == 1
+    assert sea.dead() == 1
 
 
 def test_poison_goes_to_the_dead_queue_and_the_rest_flows(sea):
@@ -105,7 +105,7 @@ def test_poison_goes_to_the_dead_queue_and_the_rest_flows(sea):
     ]
     sea.publish(poison + [command(f"n{number}") for number in range(50)])
     with sea.process(SHIP):
-        eventually(lambda: len(references(sea)) == 50 and sea.depth("points.dead") == len(poison), "50 applied, 5 dead")
+        eventually(lambda: len(references(sea)) == 50 and sea.dead() == len(poison), "50 applied, 5 dead")
 
 
 def test_a_failing_message_is_tried_again_later_while_others_pass(sea):
@@ -114,7 +114,7 @@ def test_a_failing_message_is_tried_again_later_while_others_pass(sea):
         eventually(lambda: len(references(sea)) == 20, "the others at once", 10)
         assert sea.depth("retry.5s") == 1
         eventually(lambda: "flaky1" in references(sea), "the failing one on its second attempt", 20)
-    assert sea.depth("points.dead") == 0
+    assert sea.dead() == 0
 
 
 def test_a_message_that_failed_its_last_attempt_is_dead(sea):
@@ -133,9 +133,9 @@ def test_a_message_that_failed_its_last_attempt_is_dead(sea):
         properties = pika.BasicProperties(user_id="bot", headers={"x-attempt": 5, "x-sender": "bot"}, delivery_mode=2)
         channel.basic_publish(topology.COMMANDS, key, command("fail2")[1], properties)
     with sea.process(SHIP):
-        eventually(lambda: sea.depth("points.dead") == 1, "the one that used up its attempts", 20)
+        eventually(lambda: sea.dead() == 1, "the one that used up its attempts", 20)
         eventually(lambda: sea.depth("retry.5s") == 1 or sea.depth("points.commands") == 0, "the other goes round")
-    assert sea.depth("points.dead") == 1
+    assert sea.dead() == 1
 
 
 @pytest.mark.parametrize("properties", [{}, {"user_id": "topology"}])
@@ -148,7 +148,7 @@ def test_a_command_from_nobody_or_from_somebody_else_is_dead(sea, properties):
     with sea.channel("topology") as channel:
         channel.basic_publish(topology.COMMANDS, key, body, pika.BasicProperties(**properties))
     with sea.process(SHIP):
-        eventually(lambda: sea.depth("points.dead") == 1, "it is dead")
+        eventually(lambda: sea.dead() == 1, "it is dead")
     assert references(sea) == []
 
 
@@ -164,7 +164,7 @@ def test_an_outage_of_the_database_dead_letters_nothing(sea, figures):
         figures.outage_seconds = round(time.monotonic() - started, 1)
         eventually(lambda: len(references(sea)) == total and quiet(sea), f"{total} effects")
     assert sorted(references(sea)) == sorted(f"slow{number}" for number in range(total))
-    assert sea.depth("points.dead") == sea.depth("retry.5s") == 0
+    assert sea.dead() == sea.depth("retry.5s") == 0
 
 
 def test_a_restart_of_rabbitmq_loses_nothing_and_doubles_nothing(sea):
@@ -176,7 +176,7 @@ def test_a_restart_of_rabbitmq_loses_nothing_and_doubles_nothing(sea):
         sea.rabbitmq.start()
         eventually(lambda: len(references(sea)) == total and quiet(sea), f"{total} effects")
     assert sorted(references(sea)) == sorted(f"slow{number}" for number in range(total))
-    assert sea.depth("points.dead") == 0
+    assert sea.dead() == 0
 
 
 def test_asked_to_stop_it_finishes_what_it_has_begun(sea):

@@ -300,7 +300,9 @@ def test_killed_and_doubled_at_random_every_saga_ends_as_decided(shop, seed, fig
         " AS held FROM holds GROUP BY 1) h USING (member_id) WHERE b.reserved <> h.held",
     )
     assert wrong == 0
-    assert shop.sea.depth("rewards.dead") == shop.sea.depth("points.dead") == 0
+    for service in ("rewards", "points"):
+        assert shop.sql(service, "SELECT count(*) FROM dead_letters") == [(0,)]
+        assert shop.sea.depth(f"{service}.dead") == 0
 
 
 def test_while_the_broker_is_away_redeems_are_answered_and_decided_after_its_return(shop, keys: TestKey, figures):

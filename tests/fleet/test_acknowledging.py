@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pika import BasicProperties
 
 from fleet.queue_worker import Delivery, QueueWorker
 
@@ -47,7 +48,7 @@ def arrive(worker: QueueWorker, *tags: int) -> list[Delivery]:
     for tag in tags:
         worker._channel.deliver(tag)
         worker._on_message(
-            worker._channel, SimpleNamespace(delivery_tag=tag, redelivered=False), SimpleNamespace(message_id=""), b""
+            worker._channel, SimpleNamespace(delivery_tag=tag, redelivered=False), BasicProperties(message_id=""), b""
         )  # type: ignore[arg-type]
     return [worker._arrived.get_nowait() for _ in tags]
 
@@ -75,7 +76,8 @@ def test_what_came_by_a_channel_that_is_gone_is_not_acknowledged_on_the_next(wor
     assert worker._channel.unsettled == [3]
 
 
-def test_in_any_order_exactly_what_was_settled_is(worker, seed):
+def test_in_any_order_exactly_what_was_settled_is(worker, on, seed):
+    on("points")
     dice = random.Random(seed)
     waiting, next_tag = [], 1
     for _ in range(300):

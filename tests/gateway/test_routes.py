@@ -129,6 +129,16 @@ integrations GET /api/keys/
 integrations POST /api/keys/
 integrations-stream GET /api/events/
 integrations-stream POST /api/events/replay/
+users GET /api/dead-letters/users/
+users POST /api/dead-letters/users/replay/
+points GET /api/dead-letters/points/
+points POST /api/dead-letters/points/replay/
+rewards GET /api/dead-letters/rewards/
+rewards POST /api/dead-letters/rewards/replay/
+reviews GET /api/dead-letters/reviews/
+reviews POST /api/dead-letters/reviews/replay/
+integrations GET /api/dead-letters/integrations/
+integrations POST /api/dead-letters/integrations/replay/
 integrations-stream GET /api/stream/
 """
 ROWS = [tuple(line.split()) for line in ROUTES.split("\n") if line]

@@ -18,6 +18,7 @@ from fleet.contracts import contract_of
 from fleet.contracts.users import AuthStateChanged, ContactChanged, Notifications, UserRegistered, UserUpdated
 from fleet.database import transaction
 from fleet.messages import envelope_for, new_id, now
+from services.integrations import keys as api_keys
 from tests.apps import SOME_ID, app_of, environment
 from tests.conftest import SEEDED
 from tests.matrix import IDENTITIES
@@ -38,6 +39,12 @@ class Door:
         self.people: dict[str, UUID] = {name: new_id() for name in IDENTITIES if name != "anonymous"}
         for name, member_id in self.people.items():
             self._introduce(name, member_id)
+        self._key = self._api_key() if service == "integrations" else ""
+
+    def _api_key(self) -> str:
+        """A key of an integrator who may do all that one may."""
+        with transaction() as session:
+            return api_keys.make(session, "acme", api_keys.SCOPES, self.people["admin"], integrator="acme").token
 
     def _introduce(self, name: str, member_id: UUID) -> None:
         """Make the member, as users has it or as it tells the others."""
@@ -69,7 +76,9 @@ class Door:
                     handler(session, envelope_for(event, source="users", subject=str(member_id), sequence=1))
 
     def headers(self, who: str) -> dict[str, str]:
-        """The headers of somebody of this kind; none of who is anonymous."""
+        """The headers of somebody of this kind, or of an integrator; none of who is anonymous."""
+        if who == "integrator":
+            return {"Authorization": f"Bearer {self._key}"}
         return {} if who == "anonymous" else self.keys.bearer(self.people[who], ROLE.get(who, who), sid=SOME_ID)
 
     def ask(self, who: str, method: str, path: str, **words: Any) -> Any:
@@ -78,13 +87,13 @@ class Door:
         return self.app.test_client().open(path, method=method, headers=headers, **words)
 
     def contents(self) -> dict[str, str]:
-        """A fingerprint of each table. What is written at every request (tries, days of activity) is left out."""
+        """A fingerprint of each table. What is written at every request (tries, days of activity, use of a key) is left out."""
         with transaction() as session:
             names = session.execute(
                 text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(:counters)"),
                 {"counters": list(COUNTERS)},
             ).scalars()
-            row = "(to_jsonb(t) - 'last_activity_at')::text"
+            row = "(to_jsonb(t) - '{last_activity_at,last_used_at}'::text[])::text"
             found = {}
             for name in sorted(names):
                 statement = text(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fleet.web import INTEGRATOR
 from tests.answers import refused
 from tests.apps import WEB, Route, routes
 from tests.matrix import IDENTITIES, hostile, row_of
@@ -25,6 +26,8 @@ def actor(route: Route) -> str:
     """Somebody whom the route lets in."""
     if route.is_open:
         return "anonymous"
+    if route.operation.who is INTEGRATOR:
+        return "integrator"
     expected = dict(zip(IDENTITIES, row_of(route).expected, strict=True))
     return next(who for who in ACTORS if expected[who] not in (401, 403))
 

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from fleet.database import transaction
+from fleet.dead_letters import Dead, dead_letters, keep
 from tests.answers import alike
 from tests.apps import SOME_ID, routes
 from tests.matrix import row_of
@@ -62,10 +65,18 @@ def redemption(door: Any) -> str:
     return made(door, COMPANY, "/api/rewards/redeem/", json={"reward_id": incentive(door)})["id"]
 
 
+def letter(door: Any) -> str:
+    # An admin's to look at: whom it concerns makes no difference.
+    body = f'{{"member_id": "{of_company(door)}"}}'.encode()
+    with transaction() as session:
+        keep(session, Dead(f"{door.service}.commands", "m1", "points.log_activity.v1", "bot", "failed 6 times", body))
+        return str(session.scalar(select(dead_letters.c.id)))
+
+
 # Ids of what every member may look at.
 EVERYBODYS = ("incentive_id",)
 MAKERS: dict[str, dict[str, Callable[[Any], str]]] = {
-    "users": {"user_id": of_company},
+    "users": {"user_id": of_company, "letter_id": letter},
     "points": {
         "user_id": of_company,
         "submission_id": submission,
@@ -73,8 +84,9 @@ MAKERS: dict[str, dict[str, Callable[[Any], str]]] = {
         "evidence_id": evidence,
         "checkin_id": checkin,
         "adjustment_id": adjustment,
+        "letter_id": letter,
     },
-    "rewards": {"redemption_id": redemption},
+    "rewards": {"redemption_id": redemption, "letter_id": letter},
 }
 
 
