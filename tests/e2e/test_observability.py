@@ -147,7 +147,8 @@ def test_spans_say_nothing_about_anybody(redeemed, collector: Collector):
 @pytest.mark.parametrize("process", PROCESSES)
 def test_every_process_shows_its_metrics(watched: Fleet, redeemed, process: str):
     # What nobody asked a web process for yet is not measured yet.
-    for path in ("/api/users/profile/", "/api/points/balance/", "/api/redemptions/", "/api/professionals/"):
+    paths = ("/api/users/profile/", "/api/points/balance/", "/api/redemptions/", "/api/professionals/", "/api/keys/")
+    for path in paths:
         watched.request("GET", path)
     page = requests.get(f"http://127.0.0.1:{watched.base + OFFSETS[process]}/metrics", timeout=10)
     assert page.status_code == 200

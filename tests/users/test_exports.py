@@ -111,6 +111,7 @@ def test_every_table_is_shown_or_it_is_said_why_not():
         "answers",
         "inbox",
         "outbox",  # on their way, and repeat what the tables say
+        "dead_letters",  # likewise; what names somebody who is forgotten goes
         "oauth_states",  # of nobody yet: whoever begins a sign-in with Google has not said who they are
         "idempotency_keys",  # repeat answers that were given
         "rate_windows",  # hashed, and of a day at most
