@@ -56,7 +56,7 @@ def _section(service: str, events: list[tuple[str, dict[str, Any]]], schemas: di
     for address, message in events:
         example = json.dumps(message["examples"][0]["payload"], indent=2, ensure_ascii=False)
         parts.append(
-            f'<article id="{escape(address)}"><h3>{escape(address)}</h3><p>{escape(message["summary"])}</p>'
+            f'<article id="{escape(address)}"><h3>{escape(address)}</h3><p>{_words(message["summary"])}</p>'
             f"{_fields(schemas[message['name']])}"
             f"<details><summary>Example</summary><pre>{escape(example)}</pre></details></article>"
         )
@@ -67,10 +67,16 @@ def _fields(schema: dict[str, Any]) -> str:
     required = set(schema.get("required", ()))
     rows = "".join(
         f"<tr><th scope=row><code>{escape(name)}</code></th><td>{escape(_kind(inner))}</td>"
-        f"<td>{'' if name in required else 'may be missing'}</td><td>{escape(inner.get('description', ''))}</td></tr>"
+        f"<td>{'' if name in required else 'may be missing'}</td><td>{_words(inner.get('description', ''))}</td></tr>"
         for name, inner in schema["properties"].items()
     )
     return f"<table><tbody>{rows}</tbody></table>"
+
+
+def _words(text: str) -> str:
+    """Text of a docstring; what stands in backticks is code."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
 
 
 def _kind(schema: dict[str, Any]) -> str:
