@@ -66,7 +66,7 @@ bench: prepare ## measure it beside the machine's limits (ONLY=P1,P3 MEMBERS= SE
 format: prepare ## write the code in the one form that `make check` wants
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 openapi: prepare ## write services/*/openapi.json from the views, and the catalogue of events
-	@$(PYTHON) -m fleet.openapi users points rewards reviews integrations
+	@$(PYTHON) -m fleet.openapi users points rewards reviews integrations bot
 	@$(PYTHON) -m fleet.asyncapi
 settings: prepare ## write .env.example from the settings in the code
 	@$(PYTHON) -m fleet.settings_reference

@@ -7,6 +7,7 @@ slow neighbour cannot take all threads of a web process.
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from fleet import outbox, tracing
-from fleet.contracts import contract_of
+from fleet.contracts import by_type, contract_of
 from fleet.database import fleet_metadata, transaction
 from fleet.messages import Envelope, Reply, read_answer
 from fleet.problems import Problem, Unavailable
@@ -64,29 +65,41 @@ def ask(message: Any, *, source: str, wait_s: float = WAIT_S) -> Any:
     Not to be called inside a transaction. Raises Refused when the owner said no, Unavailable when no answer came within
     `wait_s` seconds or too many callers are waiting already.
     """
+
+    def record(session: Session) -> UUID:
+        return outbox.record(session, message, source=source, reply_to=source)
+
+    return ask_by(record, contract_of(message).type, wait_s=wait_s)
+
+
+def ask_by(record: Callable[[Session], UUID], type_: str, *, wait_s: float = WAIT_S, keep: bool = False) -> Any:
+    """As `ask`, of a message of this type that `record` puts into the outbox in a transaction, or has put there before:
+    it returns the message's id. With `keep` the answer stays where it is, for whoever asks the same once more.
+    """
     if not _waiters.acquire(blocking=False):
         raise Unavailable("Too many requests wait for another part of Propel. Try again in a moment.")
     try:
-        with tracing.span(f"ask {contract_of(message).type}", "client"):
+        with tracing.span(f"ask {type_}", "client"):
             with transaction() as session:
-                message_id = outbox.record(session, message, source=source, reply_to=source)
-            reply = _await(message_id, wait_s)
+                message_id = record(session)
+            reply = _await(message_id, wait_s, keep)
     finally:
         _waiters.release()
     if reply is None:
-        raise Unavailable(f"{contract_of(message).owner} did not answer in time. Try again in a moment.")
+        raise Unavailable(f"{by_type[type_].owner} did not answer in time. Try again in a moment.")
     if reply.problem is not None:
         raise Refused(reply.problem)
-    return read_answer(contract_of(message).type, reply)
+    return read_answer(type_, reply)
 
 
-def _await(message_id: UUID, wait_s: float) -> Reply | None:
+def _await(message_id: UUID, wait_s: float, keep: bool) -> Reply | None:
     deadline, pause = time.monotonic() + wait_s, 0.01
     while time.monotonic() < deadline:
         with transaction() as session:
             found = look(session, [message_id])
             if found:
-                session.execute(delete(answers).where(answers.c.message_id == message_id))
+                if not keep:
+                    session.execute(delete(answers).where(answers.c.message_id == message_id))
                 return found[message_id]
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)

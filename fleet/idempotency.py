@@ -101,11 +101,17 @@ class Key:
         return repeated
 
 
-def presented() -> Key:
-    """The key of this request; Unreadable when it is empty, longer than 255 characters or not printable ASCII."""
+def key_given() -> str | None:
+    """The Idempotency-Key of this request; Unreadable when it is empty, longer than 255 characters or not printable ASCII."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and (not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable()):
         raise Unreadable("Idempotency-Key must be 1 to 255 printable ASCII characters.")
+    return key
+
+
+def presented() -> Key:
+    """The key of this request and its caller. Raises Unreadable."""
+    key = key_given()
     if key is None:
         return Key("", None, b"")
     return Key(f"{g.caller.member_id} {request.method} {_route()}", key, sha256(request.get_data()).digest())

@@ -18,7 +18,7 @@ from flask import Flask
 
 from fleet import problems
 from fleet.examples import example
-from fleet.web import ANYONE, INTEGRATOR, MEMBER, Derived, Operation
+from fleet.web import ANYONE, INTEGRATOR, MEMBER, SIGNED, Derived, Operation
 
 _REASONS = {
     302: "go on at Location",
@@ -43,6 +43,15 @@ _USUAL = {
     )
 }
 _API_KEY = {"type": "http", "scheme": "bearer", "description": "An API key of an integrator: propel_..."}
+_SIGNATURE = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "X-Propel-Signature",
+    "description": "Hexadecimal HMAC-SHA256, by the shared secret, of `v1`, X-Propel-Timestamp, X-Propel-Nonce and the body,"
+    " with line feeds between them; X-Propel-Key-Id names the secret. Good for five minutes, and once.",
+}
+# How who calls an operation is known: by name of the security scheme.
+_SCHEMES = {INTEGRATOR: ("api_key", _API_KEY), SIGNED: ("signature", _SIGNATURE)}
 _KINDS = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer"}, "string": {"type": "string"}}
 
 
@@ -71,8 +80,9 @@ def document(app: Flask) -> dict[str, Any]:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             spec.path(path, operations={method.lower(): _operation(app.name, rule, view, declared, method)})
     found = spec.to_dict()
-    if any(each is INTEGRATOR for each in whose):
-        found["components"]["securitySchemes"]["api_key"] = dict(_API_KEY)
+    for who, (name, scheme) in _SCHEMES.items():
+        if who in whose:
+            found["components"]["securitySchemes"][name] = dict(scheme)
     _plain(found)
     _complete(found)
     return found
@@ -142,7 +152,7 @@ def _operation(service: str, rule: Any, view: Any, declared: Operation, method: 
         "responses": {},
     }
     if declared.who is not ANYONE:
-        found["security"] = [{"api_key" if declared.who is INTEGRATOR else "bearer": []}]
+        found["security"] = [{_SCHEMES[declared.who][0] if declared.who in _SCHEMES else "bearer": []}]
     if declared.query:
         found["parameters"].append({"in": "query", "schema": declared.query})
     if declared.idempotent:

@@ -41,6 +41,8 @@ MEMBER: tuple[str, ...] = ("student", "company", "university", "admin")
 ADMIN: tuple[str, ...] = ("admin",)
 # Other systems: no member's token, but an API key, which the application looks at by itself.
 INTEGRATOR: tuple[str, ...] = ("integrator",)
+# Other programs of ours, which sign each request; the application looks at the signature by itself.
+SIGNED: tuple[str, ...] = ("signed",)
 
 Answer = dict[str, Any] | tuple[dict[str, Any], int] | Response
 
@@ -75,7 +77,7 @@ def operation(
     def decorate(view: Callable[..., Answer]) -> Callable[..., Answer]:
         @wraps(view)
         def guarded(**arguments: Any) -> Answer:
-            if who is not ANYONE and who is not INTEGRATOR:
+            if who not in (ANYONE, INTEGRATOR, SIGNED):
                 if not while_awaiting:
                     auth.require_approved()
                 auth.require_role(*who)
@@ -229,7 +231,7 @@ def create_app(
 
     `public` are the endpoints ("api.login") that need no token; every other route refuses without one. `keys` gives
     public keys by `kid`; by default they come from JWKS_URL. `by_key` lets in, or refuses by a Problem, whoever asks for
-    what is `who=INTEGRATOR`. Raises ValueError when `public` and the operations of the views disagree, or a view
+    what is `who=INTEGRATOR` or `who=SIGNED`. Raises ValueError when `public` and the operations of the views disagree, or a view
     declares no operation.
     """
     logs.configure(service, "web")
@@ -279,7 +281,7 @@ def _install_hooks(app: Flask, public: frozenset[str], by_key: Callable[[], None
     with_key = {
         endpoint
         for endpoint, view in app.view_functions.items()
-        if getattr(getattr(view, "operation", None), "who", None) is INTEGRATOR
+        if getattr(getattr(view, "operation", None), "who", None) in (INTEGRATOR, SIGNED)
     }
 
     @app.before_request

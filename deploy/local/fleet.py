@@ -54,7 +54,7 @@ SERVICES = (
     Service("rewards", {"rewards-worker": ()}),
     Service("reviews", {"reviews-worker": ()}),
     Service("integrations", {"integrations-worker": ()}, stream=True),
-    Service("bot", {"bot-worker": ()}, web=False),
+    Service("bot", {"bot-worker": ()}),
 )
 # What a process may inherit from whoever called make. Everything else is named below or in `.env`.
 INHERITED = (
@@ -139,6 +139,8 @@ class Fleet:
             values.setdefault("INTEGRATIONS_ALLOWED_NETWORKS", "127.0.0.0/8")
         if service == "reviews":
             values.setdefault("REVIEWS_LINK_KEY", secret("reviews_link_key"))
+        if service == "bot":
+            values.setdefault("BOT_SHARED_SECRET", secret("bot_shared_secret"))
         if service in ("users", "bot"):
             values["MEMBER_NAMESPACE"] = secret("member_namespace")
         return values
@@ -245,6 +247,9 @@ class Fleet:
     def _web(self, name: str, process: str, values: dict[str, str]) -> Process:
         port = self.ports[process]
         extra = {"BIND": f"127.0.0.1:{port}", "WEB_WORKERS": self.settings.get("WEB_WORKERS") or "1"}
+        if name == "bot":
+            # Every request waits for an answer of another service.
+            extra |= {"WEB_THREADS": "16"}
         if name == "rewards":
             # Requests wait for points in threads, without a connection: three out of four may.
             extra |= {"WEB_THREADS": "32", "REWARDS_WAITERS": self.settings.get("REWARDS_WAITERS") or "24"}

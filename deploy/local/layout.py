@@ -42,6 +42,7 @@ OFFSETS = {
     "integrations-stream": 52,
     "bot-client": 60,
     "bot-worker": 61,
+    "bot-web": 62,
     "discord": 100,
 }
 SPAN = 200

@@ -23,8 +23,11 @@ from fleet.contracts.points_holds import (  # noqa: F401 this module names all o
 from fleet.contracts.points_reports import (  # noqa: F401 this module names all of points
     ActivityFigure,
     ActivityLog,
+    Contributor,
+    Contributors,
     EntryKind,
     GetActivityLog,
+    GetContributors,
     GetProgramme,
     GetQueueReport,
     GetReceipt,
@@ -64,6 +67,7 @@ class ActivityOutcome:
     available: int
     lifetime: int
     reason: str | None = None
+    transfer_id: UUID | None = None
 
 
 @command("points.log_activity.v1", senders=("bot",), answer=ActivityOutcome)
@@ -197,24 +201,26 @@ class OwnPlace:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """A page of the board; `me` is null for who is not a student."""
+    """A page of the board; `me` is null for who is not a student. `member_ids` are those of `items`, when they were asked for."""
 
     period: Period
     items: list[Place]
     total: int
     me: OwnPlace | None = None
     next_cursor: str | None = None
+    member_ids: list[UUID] | None = None
 
 
 @question("points.get_leaderboard.v1", senders=("bot",), answer=Leaderboard)
 @dataclass(frozen=True)
 class GetLeaderboard:
-    """A page of the leaderboard as `member_id` may see it."""
+    """A page of the leaderboard as `member_id` may see it, `with_ids` of the members on it."""
 
     member_id: UUID | None = None
     period: Period = "all_time"
     limit: int = 10
     cursor: str | None = None
+    with_ids: bool = False
 
 
 @dataclass(frozen=True)

@@ -138,3 +138,32 @@ class GetQueueReport:
 
     actor_member_id: UUID
     staff_attested: bool = False
+
+
+@dataclass(frozen=True)
+class Contributor:
+    """A member with what they earned in a period: points, corrections included, and how many awards they come from."""
+
+    member_id: UUID
+    display_name: str
+    points: int
+    activities: int
+
+
+@dataclass(frozen=True)
+class Contributors:
+    """Who earned most, the first first; of who is shown on the leaderboard. `activities` and `members` are of all of them."""
+
+    items: list[Contributor]
+    members: int
+    activities: int
+
+
+@question("points.get_contributors.v1", senders=("bot",), answer=Contributors)
+@dataclass(frozen=True)
+class GetContributors:
+    """Who earned most in the last 7 or 30 days, in one category of activities or in all."""
+
+    period: Literal["7days", "30days"] = "7days"
+    category: str | None = None
+    limit: int = 10

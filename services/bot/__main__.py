@@ -22,7 +22,7 @@ from fleet import logs, metrics, tracing
 from fleet.database import engine, is_outage
 from fleet.settings import DatabaseSettings, LogSettings, MetricsSettings, ProgramSettings, read, require
 from fleet.tracing import TracingSettings
-from services.bot import activity_values, answers, cogs, earning, notices, review_drafts, submitting, traffic
+from services.bot import activity_values, answers, cogs, earning, notices, review_drafts, submitting, tools, traffic
 from services.bot.client import PropelClient
 from services.bot.gathering import Gathering
 from services.bot.off_loop import transact
@@ -72,6 +72,7 @@ async def _sweep(gathering: Gathering) -> None:
             await transact(answers.forget_old)
             await transact(notices.forget_old)
             await transact(review_drafts.forget_old)
+            await transact(tools.forget_old)
             gathering.forget_old()
         except Exception as error:
             if not is_outage(error):

@@ -131,4 +131,4 @@ class RosterState(Base):
 
 
 # Further tables of the same catalogue; whoever imports the models knows them all.
-from services.bot import notice_models  # noqa: E402, F401
+from services.bot import notice_models, tool_models  # noqa: E402, F401

@@ -146,6 +146,11 @@ def member_ids(session: Session, discord_ids: Sequence[str]) -> dict[str, UUID]:
     return {row.discord_id: row.member_id for row in rows}
 
 
+def username(session: Session, discord_id: str) -> str:
+    """The user name under which somebody was seen last; their id when they never were."""
+    return session.scalar(select(SeenPerson.username).where(SeenPerson.discord_id == discord_id)) or discord_id
+
+
 def member_id(session: Session, discord_id: str) -> UUID:
     """The member id of anybody in Discord, seen or not. Somebody who was erased has none: an id of nobody."""
     known = member_ids(session, [discord_id]).get(discord_id)

@@ -50,3 +50,32 @@ class BotSettings(PeopleSettings):
     message_content: bool = setting(
         "BOT_MESSAGE_CONTENT", default=True, help="the Message Content intent: `!commands` in channels need it"
     )
+
+
+@dataclass(frozen=True)
+class ToolSettings:
+    """Other bots and tools (`POST /api/bot/`, the web process of the bot)."""
+
+    shared_secret: str = setting(
+        "BOT_SHARED_SECRET",
+        default="",
+        secret=True,
+        help="what tools sign with, 32 characters or more: one (its id is `main`), or `id:secret` with commas between"
+        " several; empty lets no tool in",
+    )
+    allow_plain_secret: bool = setting(
+        "BOT_ALLOW_PLAIN_SECRET",
+        default=False,
+        help="let tools send the secret itself as X-Bot-Secret, without a signature",
+    )
+
+    def __post_init__(self) -> None:
+        if any(not key_id or len(secret) < 32 for key_id, secret in self.secrets.items()):
+            raise SettingsError(["BOT_SHARED_SECRET is not usable: each secret must have 32 characters or more"])
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The secrets by their ids."""
+        given = [each.strip() for each in self.shared_secret.split(",") if each.strip()]
+        pairs = [each.split(":", 1) if ":" in each else ["main", each] for each in given]
+        return {key_id.strip(): secret.strip() for key_id, secret in pairs}

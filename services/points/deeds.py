@@ -202,7 +202,7 @@ def _round(session: Session, deeds: list[Deed]) -> dict[int, Outcome]:
 
 
 def _made(award: Award) -> ActivityOutcome:
-    return ActivityOutcome(True, award.points, award.available, award.lifetime)
+    return ActivityOutcome(True, award.points, award.available, award.lifetime, transfer_id=award.id)
 
 
 def _counted_before(row: Any) -> ActivityOutcome:

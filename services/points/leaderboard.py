@@ -36,6 +36,7 @@ class View:
     viewer: UUID | None = None
     track: str | None = None
     university: str | None = None
+    with_ids: bool = False
 
     @property
     def board(self) -> str:
@@ -61,6 +62,7 @@ def read(session: Session, view: View, limit: int, cursor: str | None) -> Leader
         total=total,
         me=own.placed(standings) if own else None,
         next_cursor=next_cursor,
+        member_ids=[row.member_id for row in items] if view.with_ids else None,
     )
 
 

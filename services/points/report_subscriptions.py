@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from fleet.contracts import points
 from fleet.messages import Envelope
-from services.points import decisions, reports
+from services.points import contributors, decisions, reports
 from services.points.heard import subscriptions
 
 ADMINS_ONLY = "This is for admins. Link your Discord account to an account with role admin."
@@ -41,3 +41,10 @@ def get_queue_report(session: Session, question: Envelope[points.GetQueueReport]
     asked = question.data
     decisions.actor_by_message(session, asked.actor_member_id, staff_attested=asked.staff_attested)
     return reports.queue_report(session)
+
+
+@subscriptions.handles(points.GetContributors)
+def get_contributors(session: Session, question: Envelope[points.GetContributors]) -> points.Contributors:
+    """Who earned most of late."""
+    asked = question.data
+    return contributors.read(session, asked.period, asked.category, asked.limit)

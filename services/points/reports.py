@@ -94,7 +94,7 @@ def activity_log(
         .outerjoin(decider, decider.id == func.coalesce(Alias.member_id, Transfer.actor))
         .where(
             or_(Transfer.debit == "available", Transfer.credit == "available"),
-            Transfer.id >= _first_id(now() - timedelta(hours=hours)),
+            Transfer.id >= first_id(now() - timedelta(hours=hours)),
         )
     )
     if member_id is not None:
@@ -112,7 +112,7 @@ def activity_log(
     return entries, following
 
 
-def _first_id(moment: datetime) -> UUID:
+def first_id(moment: datetime) -> UUID:
     """The smallest id that a transfer written down at this moment can have."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 

@@ -108,7 +108,7 @@ def get_activity_values(session: Session, _question: Envelope[points.GetActivity
 def get_leaderboard(session: Session, question: Envelope[points.GetLeaderboard]) -> points.Leaderboard:
     """A page of the leaderboard."""
     asked = question.data
-    view = leaderboard.View(asked.period, asked.member_id)
+    view = leaderboard.View(asked.period, asked.member_id, with_ids=asked.with_ids)
     return leaderboard.read(session, view, max(1, min(asked.limit, 100)), asked.cursor)
 
 

@@ -24,7 +24,7 @@ TARGET = "university"
 
 def actor(route: Route) -> str:
     """Somebody whom the route lets in."""
-    if route.is_open:
+    if route.is_open or route.is_signed:
         return "anonymous"
     if route.operation.who is INTEGRATOR:
         return "integrator"
