@@ -34,6 +34,7 @@ def files() -> dict[str, str]:
         "users-google/USERS_GOOGLE_CLIENT_SECRET": operator.get("USERS_GOOGLE_CLIENT_SECRET", ""),
         "reviews-links/REVIEWS_LINK_KEY": operator.get("REVIEWS_LINK_KEY") or secret("reviews_link_key"),
         "reviews-forms/REVIEWS_FORM_SECRET": operator.get("REVIEWS_FORM_SECRET", ""),
+        "bot-tools/BOT_SHARED_SECRET": operator.get("BOT_SHARED_SECRET") or secret("bot_shared_secret"),
         "bot-discord/DISCORD_TOKEN": operator.get("DISCORD_TOKEN") or secret("discord_token"),
         "topology-broker/AMQP_URL": amqp_url("topology"),
         "postgres-superuser/POSTGRES_PASSWORD": secret("postgres"),
@@ -61,6 +62,7 @@ def write(target: Path) -> None:
     for name, text in files().items():
         path = target / name
         path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
         path.write_text(text, encoding="utf-8")
         path.chmod(0o444)
 

@@ -796,6 +796,43 @@ MUTATIONS = [
         test("tests/fleet/test_desk.py::test_one_that_dies_again_before_the_desk_has_forgotten_it_is_not_lost"),
     ),
     Mutation(
+        "a signed request is good once",
+        "services/bot/tools.py",
+        "    use_up(key_id, nonce)",
+        "    pass",
+        test("tests/bot/test_tools.py::TestSignatures::test_a_request_is_good_once"),
+    ),
+    Mutation(
+        "the signature of another bot",
+        "services/bot/tools.py",
+        '    if not hmac.compare_digest(right.encode(), given.encode("utf-8", "replace")):',
+        "    if False:",
+        test("tests/bot/test_tools.py::TestSignatures"),
+    ),
+    Mutation(
+        "five minutes for a signature",
+        "services/bot/tools.py",
+        "    if abs(time.time() - int(stamp)) > TOLERANCE_S:",
+        "    if False:",
+        test("tests/bot/test_tools.py::TestSignatures::test_one_of_another_time_is_refused"),
+    ),
+    Mutation(
+        "one command under one Idempotency-Key",
+        "services/bot/tools.py",
+        "        session.execute(select(func.pg_advisory_xact_lock(lock)))",
+        "        pass",
+        test("tests/bot/test_tools.py::TestOnce::test_under_a_key_many_at_once_send_one"),
+    ),
+    Mutation(
+        "a press is written down before Discord is told that it was taken",
+        "services/bot/calls.py",
+        "            await asyncio.wait({recorded}, timeout=FIRST_WORD_AFTER_S)",
+        "            await self.acknowledge()",
+        test(
+            "tests/bot/test_client.py::test_killed_before_discord_knows_that_a_command_was_taken_it_is_answered_all_the_same"
+        ),
+    ),
+    Mutation(
         "a module nobody planned",
         "services/points/extras.py",
         "",

@@ -25,7 +25,8 @@ def overlays() -> list[str]:
 
 def text(folder: Path) -> str:
     """The YAML of a folder. Raises RenderError for warnings too, and deploy.local.debian.Unavailable without kustomize."""
-    if folder == OVERLAYS / "dev" and not (folder / "secrets").exists():
+    # One that was written by older code may lack what newer code wants.
+    if folder == OVERLAYS / "dev" and any(not (folder / "secrets" / name).exists() for name in mounted.files()):
         mounted.write(folder / "secrets")
     done = subprocess.run([*wheels.kustomize(), str(folder)], capture_output=True, text=True, check=False)
     if done.returncode or done.stderr.strip():

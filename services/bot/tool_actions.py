@@ -16,6 +16,7 @@ from uuid import UUID
 import marshmallow
 from marshmallow import fields, validate
 
+from fleet.asking import Refused
 from fleet.contracts.points import GetHistory, GetLeaderboard, GetStanding, GetStreak, LogActivity, Submit
 from fleet.contracts.reviews import GetReview
 from fleet.contracts.rewards import GetCatalogue, GetMilestones, Redeem
@@ -111,12 +112,18 @@ def upsert_user(visit: Visit, discord_id: str, display_name: str | None, usernam
 @action("add-activity", discord_id=WHO, activity_type=text(1, 50, required=True))
 def add_activity(visit: Visit, discord_id: str, activity_type: str) -> Reply:
     """An activity that earns by itself happened now. Once for each Idempotency-Key; its limits a day are those of its rule."""
-    deed = LogActivity(visit.member(discord_id), activity_type, now(), visit.reference)
-    made = visit.tell(deed)
-    if made.awarded:
-        words = f"{made.points} points for {activity_type}."
-        return {"message": words, "total_points": made.available, "points_log_id": made.transfer_id}, 200
-    return {"message": made.reason, "total_points": made.available, "already_earned_today": True}, 200
+    member_id = visit.member(discord_id)
+    try:
+        made = visit.tell(LogActivity(member_id, activity_type, now(), visit.reference))
+    except Refused as refused:
+        if refused.slug != "limit-reached":
+            raise
+        total = visit.ask(GetStanding(member_id)).available
+        return {"message": refused.detail, "total_points": total, "already_earned_today": True}, 200
+    if not made.awarded:
+        return {"message": made.reason, "total_points": made.available, "already_earned_today": True}, 200
+    words = f"{made.points} points for {activity_type}."
+    return {"message": words, "total_points": made.available, "points_log_id": made.transfer_id}, 200
 
 
 @action("leaderboard", page=PAGE, page_size=LIMIT)

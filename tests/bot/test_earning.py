@@ -39,7 +39,7 @@ def logged(outbox, activity):
     ]
 
 
-def test_the_first_message_of_a_day_is_told_once(bot_database, outbox):
+def test_d75_of_all_messages_of_a_day_the_first_is_told(bot_database, outbox):
     write_down(wrote((ASHA, NOON), (BEN, NOON)))
     write_down(wrote((ASHA, NOON + timedelta(hours=1))))
     deeds = logged(outbox, "discord_activity")
@@ -90,7 +90,7 @@ def test_days_are_forgotten_a_month_behind_the_newest(bot_database, row_count):
     assert row_count("message_days") == 3
 
 
-def test_one_reaction_an_hour_is_told(bot_database, outbox):
+def test_d40_a_reaction_is_told_as_one_and_once_an_hour(bot_database, outbox):
     open_again = like(ASHA, "1", NOON)
     assert open_again == {"101": NOON + timedelta(hours=1)}
     assert like(ASHA, "2", NOON + timedelta(minutes=59)) == open_again

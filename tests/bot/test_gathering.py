@@ -130,7 +130,7 @@ def test_a_restart_does_not_tell_a_day_again(bot_database, outbox):
     assert len(logged(outbox)) == 1
 
 
-def test_a_restart_does_not_lengthen_the_pause_between_reactions(bot_database, outbox):
+def test_d40_a_restart_does_not_lengthen_the_pause_between_reactions(bot_database, outbox):
     first = Gathering(UTC)
     first.liked(person(1), "1", NOON)
     asyncio.run(first.write())

@@ -153,7 +153,7 @@ def described(cls: type) -> dict[str, Any]:
     }
 
 
-def test_what_happens_while_the_bot_is_off_is_told_when_it_is_back(discord, start):
+def test_d72_what_happens_while_the_bot_is_off_is_told_when_it_is_back(discord, start):
     asha, member_id = known(discord, "Asha")
     hear(KINDS["linked"][0](member_id))
     start()

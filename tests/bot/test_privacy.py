@@ -154,6 +154,8 @@ def test_every_table_is_shown_or_it_is_said_why_not(bot_database):
         "roster",  # keyed hashes of Discord's own member list, kept for everybody who is in the server
         "roster_state",
         "guild_settings",  # of servers
+        "tool_nonces",
+        "tool_commands",  # of programs
         "known_activities",
     }
     with database.transaction() as session:

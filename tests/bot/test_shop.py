@@ -62,7 +62,12 @@ def asked_first(discord, services, ada, reward) -> dict[str, Any]:
     question = services.asked("rewards.get_incentive.v1")
     assert (question.data.member_id, question.data.incentive_id) == (derived_id(ada), reward.incentive_id)
     services.answer(question, reward)
-    shown = discord.next(ada, used)
+
+    def question_shown() -> dict[str, Any] | None:
+        # What an earlier wish became may be told in between.
+        return next((one for one in discord.items(user=ada, after=used) if one["interaction"] == used), None)
+
+    shown = until(question_shown)
     assert shown["ephemeral_to"] == ada, "nobody else sees what somebody buys"
     return shown
 

@@ -148,7 +148,7 @@ def test_spans_say_nothing_about_anybody(redeemed, collector: Collector):
 def test_every_process_shows_its_metrics(watched: Fleet, redeemed, process: str):
     # What nobody asked a web process for yet is not measured yet.
     paths = ("/api/users/profile/", "/api/points/balance/", "/api/redemptions/", "/api/professionals/", "/api/keys/")
-    for path in paths:
+    for path in (*paths, "/api/dead-letters/bot/"):
         watched.request("GET", path)
     page = requests.get(f"http://127.0.0.1:{watched.base + OFFSETS[process]}/metrics", timeout=10)
     assert page.status_code == 200

@@ -1,5 +1,6 @@
 """What points tells the bot of single entries of the log, and staff of everybody's."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -9,7 +10,7 @@ from fleet import auth_state
 from fleet.contracts import points
 from fleet.contracts.users import AccountsMerged, AuthStateChanged
 from fleet.database import transaction
-from fleet.messages import new_id
+from fleet.messages import new_id, now
 from fleet.problems import Forbidden, InvalidFields, NotFound
 from tests.points.claims import MENTORED
 
@@ -145,3 +146,45 @@ def test_the_programme_at_a_glance_is_that_of_the_web(hear, member, call):
     assert (figures.issued, figures.outstanding, figures.pending) == (30, 30, 1)
     assert figures.members == sum(role["members"] for role in web["members"]) == 2
     assert figures.week_points == web["weeks"][-1]["points_earned"] == 30
+
+
+class TestContributors:
+    def earn(self, hear, who, boss, activity, worth):
+        made = hear(points.Submit(who, activity, f"{who}", MENTORED, f"https://example.org/{who}"))
+        hear(points.DecideSubmission(made.submission_id, "approve", boss, points=worth))
+
+    def test_they_are_ranked_by_what_they_earned_of_late_in_all_or_in_a_category(self, hear, member):
+        ada, ben, boss = member("Ada"), member("Ben"), member("Boss", role="admin")
+        self.earn(hear, ada, boss, "peer_mentor", 30)
+        self.earn(hear, ben, boss, "peer_mentor", 20)
+        hear(points.AdjustPoints(boss, ben, 15, "a prize"))
+        every = hear(points.GetContributors())
+        assert [(one.display_name, one.points, one.activities) for one in every.items] == [
+            ("Ben", 35, 1),
+            ("Ada", 30, 1),
+        ]
+        assert (every.members, every.activities) == (2, 2)
+        mentors = hear(points.GetContributors(category="engagement", limit=1))
+        assert [(one.member_id, one.points) for one in mentors.items] == [(ada, 30)]
+        assert (mentors.members, mentors.activities) == (2, 2)
+        assert hear(points.GetContributors(category="social")) == points.Contributors([], 0, 0)
+
+    def test_what_is_older_than_the_period_does_not_count(self, hear, member):
+        ada = member("Ada")
+        for days in (8, 20, 31):
+            hear(points.LogActivity(ada, "discord_activity", now() - timedelta(days=days), f"d{days}"))
+        assert [one.points for one in hear(points.GetContributors(period="30days")).items] == [10]
+        assert hear(points.GetContributors(period="7days")).items == []
+
+    def test_who_is_not_shown_is_not_here_either(self, hear, member):
+        ada, hidden, boss = member("Ada"), member("Ben", show_in_leaderboard=False), member("Boss", role="admin")
+        for who in (ada, hidden):
+            hear(points.AdjustPoints(boss, who, 10, "welcome"))
+        assert [one.member_id for one in hear(points.GetContributors()).items] == [ada]
+
+    @pytest.mark.parametrize(
+        "wrong", [{"limit": 0}, {"limit": 101}, {"category": "sleeping"}, {"period": "ever"}], ids=str
+    )
+    def test_a_wrong_question_is_refused(self, hear, wrong):
+        with pytest.raises(InvalidFields):
+            hear(points.GetContributors(**wrong))

@@ -114,3 +114,14 @@ class TestMessages:
         assert hear(points.GetSubmissions(ada, submission_id=ids[1])).items[0].submission_id == ids[1]
         with pytest.raises(NotFound):
             hear(points.GetSubmissions(ada, submission_id=theirs, staff_attested=True))
+
+    @pytest.mark.parametrize(
+        "activity", ["mini_event_organize", "professional_referral", "exclusive_resource", "external_workshop"]
+    )
+    def test_d62_every_kind_is_shown_approved_and_rejected_alike(self, hear, member, activity):
+        ada, admin = member("Ada"), member("Boss", role="admin")
+        first, second = (hear(self.claim(ada, f"interaction {n}", activity=activity)).submission_id for n in range(2))
+        waiting = hear(points.GetSubmissions(admin, queue=True, activity=activity))
+        assert [entry.submission_id for entry in waiting.items] == [first, second]
+        assert hear(points.DecideSubmission(first, "approve", admin)).status == "approved"
+        assert hear(points.DecideSubmission(second, "reject", admin, note="seen before")).status == "rejected"
