@@ -1,7 +1,7 @@
 # Propel. `make` alone lists what can be done; variables may be given after the target: make up PORT_BASE=18000
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help test-browser mutations test-browser format openapi settings up down restart status logs reset admin verify demo test check lock bench figures dead integrator prepare k8s-render k8s-dev
+.PHONY: help test-browser mutations test-browser format openapi settings up down restart roll status logs reset admin verify demo test check lock bench figures dead integrator prepare k8s-render k8s-dev
 # Compiled modules make every start faster; a shell that forbids them would cost each process a second.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
@@ -23,6 +23,8 @@ down: prepare ## stop it cleanly, keeping the data
 	@$(PYTHON) -m deploy.local down
 restart: prepare ## stop and start on the same ports
 	@$(PYTHON) -m deploy.local restart
+roll: prepare ## replace every process by the present code, in turn, while the fleet answers (PART=points-web for one)
+	@$(PYTHON) -m deploy.local roll "$(PART)"
 status: prepare ## what runs, where, since when, in how much memory
 	@$(PYTHON) -m deploy.local status || true
 logs: prepare ## follow the logs (SERVICE=points for one)

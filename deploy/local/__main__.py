@@ -1,4 +1,5 @@
-"""The commands behind the Makefile: python -m deploy.local up | down | restart | status | logs | reset | admin | verify."""
+"""The commands behind the Makefile: python -m deploy.local up | down | restart | roll | status | logs | reset | admin |
+verify."""
 
 import argparse
 import json
@@ -147,6 +148,8 @@ def _in_containers(given: argparse.Namespace) -> int:
         if not given.username or not given.email:
             raise Failed(SAY_WHO)
         return compose.admin(given.username, given.email, given.password or _ask_password())
+    if given.command == "roll":
+        raise Failed("in containers Compose replaces them: docker compose -f deploy/compose.yaml up -d --build")
     if given.command == "up":
         record_ports(chosen_ports(settings()))
     return compose.run(given.command, [given.service] if getattr(given, "service", "") else [])
@@ -161,6 +164,7 @@ def main() -> int:
         commands.add_parser(name)
     commands.add_parser("status").add_argument("--json", action="store_true")
     commands.add_parser("logs").add_argument("service", nargs="?", default="")
+    commands.add_parser("roll").add_argument("part", nargs="?", default="")
     adding = commands.add_parser("admin")
     for name in ("username", "email", "password"):
         adding.add_argument(f"--{name}", default="")
@@ -181,6 +185,10 @@ def main() -> int:
             return show(given.json)
         if given.command == "logs":
             return logs(given.service)
+        if given.command == "roll":
+            from deploy.local.rolling import roll
+
+            return roll(given.part)
         if given.command == "admin":
             return admin(given.username, given.email, given.password)
         return plain[given.command]()

@@ -160,6 +160,12 @@ class Supervisor:
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         if self.phase == "starting":
             raise StartFailed(name, f"{name} {how} while starting")
+        if child.healthy_since and code == 0:
+            # Told to end, and it did: no failure to back off from.
+            child.failures = 0
+            child.state, child.healthy_since, child.retry_at = "backing off", None, time.monotonic()
+            self.say(f"{name} (pid {pid}) ended in good order; it is started again")
+            return
         if child.healthy_since and time.monotonic() - child.healthy_since > FORGIVEN_AFTER:
             child.failures = 0
         pause = BACK_OFF[min(child.failures, len(BACK_OFF) - 1)]
