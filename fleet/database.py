@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy import URL, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from fleet.settings import DatabaseSettings, read
+from fleet.settings import DatabaseSettings, database_url, given, read
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -39,6 +39,16 @@ RESTED_S = 1.0
 _OPTIONS = "-c timezone=UTC -c plan_cache_mode=force_generic_plan"
 
 
+def present_url() -> URL:
+    """The address of the database, with the password that is in its file now: one that was changed there is used from the
+    next connection on, and no process has to start anew for it."""
+    return make_url(database_url(given("DATABASE_URL") or read(DatabaseSettings).url))
+
+
+def _with_present_password(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+    parameters["password"] = present_url().password
+
+
 @lru_cache(maxsize=1)
 def engine() -> Engine:
     """The engine of this process."""
@@ -52,6 +62,7 @@ def engine() -> Engine:
         hide_parameters=True,
         connect_args={"connect_timeout": 5, "options": _OPTIONS},
     )
+    event.listen(made, "do_connect", _with_present_password)
     event.listen(made, "checkin", _returned)
     event.listen(made, "checkout", _check_rested)
     return made

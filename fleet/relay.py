@@ -13,11 +13,11 @@ from typing import Any
 
 import orjson
 import psycopg2
-from sqlalchemy.engine import make_url
 
 from fleet import logs, metrics, tracing
+from fleet.database import present_url
 from fleet.publisher import BrokerAway, NotTaken, Outcome, Outgoing, Publisher
-from fleet.settings import BrokerSettings, DatabaseSettings, read
+from fleet.settings import BrokerSettings, read
 
 log = logs.get(__name__)
 
@@ -75,7 +75,7 @@ class Relay:
 
     def _connect(self) -> None:
         # The lock's connection goes straight to PostgreSQL: behind a transaction pooler a session lock means nothing.
-        url = make_url(read(DatabaseSettings).url).set(drivername="postgresql").render_as_string(hide_password=False)
+        url = present_url().set(drivername="postgresql").render_as_string(hide_password=False)
         self._database = psycopg2.connect(url, connect_timeout=5, keepalives_idle=10)
         self._database.autocommit = True
         while not self.stop.is_set() and not self._try_lock():

@@ -8,10 +8,9 @@ import asyncio
 from typing import Any
 
 import psycopg2
-from sqlalchemy.engine import make_url
 
 from fleet import logs
-from fleet.settings import DatabaseSettings, read
+from fleet.database import present_url
 
 log = logs.get(__name__)
 
@@ -75,9 +74,7 @@ class Turn:
         if self._connection is None or self._connection.closed:
             self._connection = None
             # Straight to PostgreSQL: behind a transaction pooler a session lock means nothing.
-            url = (
-                make_url(read(DatabaseSettings).url).set(drivername="postgresql").render_as_string(hide_password=False)
-            )
+            url = present_url().set(drivername="postgresql").render_as_string(hide_password=False)
             self._connection = psycopg2.connect(url, connect_timeout=5, keepalives_idle=10)
             self._connection.autocommit = True
         with self._connection.cursor() as cursor:

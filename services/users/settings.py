@@ -13,7 +13,8 @@ class UsersSettings:
     """The signing key of access tokens; only the web process of users has it."""
 
     jwt_key_file: Path = setting(
-        "USERS_JWT_KEY_FILE", help="PEM file of the Ed25519 private key that signs access tokens"
+        "USERS_JWT_KEY_FILE",
+        help="PEM file of the Ed25519 private key that signs access tokens, and, behind it, of those whose tokens are good too",
     )
 
 

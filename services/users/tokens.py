@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -35,34 +36,52 @@ GRACE = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Signer:
-    """The signing key and its public half."""
+    """The key that signs, and the public halves of all keys whose tokens are good, by `kid`: the one that signed before, and
+    the one that will sign next, are told and verified with while one takes the place of the other."""
 
     kid: str
     private: Ed25519PrivateKey
+    public: dict[str, Ed25519PublicKey]
 
     def get(self, kid: str) -> Any:
-        """The public key named `kid`, or None: users verifies with what it signs with."""
-        return self.private.public_key() if kid == self.kid else None
+        """The public key named `kid`, or None."""
+        return self.public.get(kid)
 
     def jwks(self) -> dict[str, Any]:
         """The public keys as a JSON Web Key Set."""
-        raw = self.private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-        key = {"kty": "OKP", "crv": "Ed25519", "x": _base64url(raw), "kid": self.kid, "use": "sig", "alg": ALGORITHM}
-        return {"keys": [key]}
+        return {
+            "keys": [
+                {"kty": "OKP", "crv": "Ed25519", "x": _base64url(_raw(key)), "kid": kid, "use": "sig", "alg": ALGORITHM}
+                for kid, key in self.public.items()
+            ]
+        }
+
+
+def _raw(key: Ed25519PublicKey) -> bytes:
+    return key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 
 def _base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
+_PEM = re.compile(rb"-----BEGIN [A-Z ]+-----.+?-----END [A-Z ]+-----", re.DOTALL)
+
+
 @lru_cache(maxsize=1)
 def signer() -> Signer:
-    """The key in USERS_JWT_KEY_FILE, named by a hash of its public half."""
-    key = serialization.load_pem_private_key(read(UsersSettings).jwt_key_file.read_bytes(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise SystemExit("USERS_JWT_KEY_FILE must hold an Ed25519 private key (PEM)")
-    raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return Signer(_base64url(hashlib.sha256(raw).digest()[:9]), key)
+    """The keys in USERS_JWT_KEY_FILE, each named by a hash of its public half: the first one signs."""
+    blocks = _PEM.findall(read(UsersSettings).jwt_key_file.read_bytes())
+    keys = [serialization.load_pem_private_key(block, password=None) for block in blocks]
+    private = [key for key in keys if isinstance(key, Ed25519PrivateKey)]
+    if not private or len(private) < len(keys):
+        raise SystemExit("USERS_JWT_KEY_FILE must hold Ed25519 private keys (PEM), the one that signs first")
+    public = {_kid(key.public_key()): key.public_key() for key in private}
+    return Signer(next(iter(public)), private[0], public)
+
+
+def _kid(key: Ed25519PublicKey) -> str:
+    return _base64url(hashlib.sha256(_raw(key)).digest()[:9])
 
 
 def access_token(member: Member, family_id: UUID) -> str:

@@ -1,0 +1,135 @@
+"""Secrets are changed while people use the fleet: the key that signs tokens, and the passwords of databases."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import jwt
+import psycopg2
+import pytest
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from deploy.local.backends import free_ports
+from tests.conftest import ROOT
+from tests.e2e.conftest import Fleet, eventually, run_local, running
+from tests.e2e.test_rolling import Crowd
+
+# A path of each service that wants a token.
+CLOSED = ("/api/users/profile/", "/api/points/balance/", "/api/redemptions/history/", "/api/reviews/status/")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with running(tmp_path_factory.mktemp("rotated")) as started:
+        yield started
+
+
+def new_key() -> str:
+    return (
+        Ed25519PrivateKey.generate()
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
+
+
+def statuses(fleet: Fleet, token: str) -> set[int]:
+    return {fleet.request("GET", path, token).status_code for path in CLOSED}
+
+
+def test_the_key_that_signs_is_replaced_and_no_request_is_refused(own: Fleet):
+    """In three steps: the next key is told, then it signs, then the former one goes."""
+    path: Path = own.run / "secrets/users_jwt_key.pem"
+    old, new = path.read_text(encoding="utf-8"), new_key()
+    before = own.register()["tokens"]["access"]
+    assert 401 not in statuses(own, before)
+    with Crowd(own) as crowd:
+        for text in (old + new, new + old):
+            path.write_text(text, encoding="utf-8")
+            run_local(own.run, "roll", "users-web")
+            keys = own.request("GET", "/.well-known/jwks.json").json()["keys"]
+            assert len(keys) == 2
+        after = own.register()["tokens"]["access"]
+        assert jwt.get_unverified_header(after)["kid"] != jwt.get_unverified_header(before)["kid"]
+        # Services look for a key that they do not know once in half a minute, and have looked at the start.
+        eventually(lambda: 401 not in statuses(own, after), "the new key is known everywhere", 40)
+        assert 401 not in statuses(own, before)
+    assert crowd.failed == [], crowd.failed[:5]
+    path.write_text(new, encoding="utf-8")
+    run_local(own.run, "roll", "users-web")
+    assert own.request("GET", "/api/users/profile/", before).status_code == 401
+    assert 401 not in statuses(own, after)
+
+
+@pytest.fixture
+def points_by_file(own: Fleet, tmp_path: Path) -> Any:
+    """The web process of points as a cluster runs it: the address of its database is in a file. Gives (url, file)."""
+    password = (own.run / "secrets/pg_points").read_text(encoding="utf-8").strip()
+    file = tmp_path / "DATABASE_URL"
+    file.write_text(f"postgresql://points:{password}@127.0.0.1:{own.base}/points", encoding="utf-8")
+    (port,) = free_ports(1)
+    values = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL",)} | {
+        "DATABASE_URL_FILE": str(file),
+        "DATABASE_POOL_SIZE": "1",
+        "JWKS_URL": f"{own.url}/.well-known/jwks.json",
+        "EVIDENCE_DIR": str(tmp_path),
+        "BIND": f"127.0.0.1:{port}",
+    }
+    command = [sys.executable, "-m", "gunicorn", "-c", "fleet/gunicorn_conf.py", "services.points.app:create_app()"]
+    process = subprocess.Popen(command, cwd=ROOT, env=values, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}/api/activities/"
+
+    def up() -> bool:
+        try:
+            return requests.get(url, timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    eventually(up, "points is up", 30)
+    yield url, file
+    process.terminate()
+    process.wait(30)
+
+
+def set_password(own: Fleet, password: str) -> None:
+    superuser = (own.run / "secrets/postgres").read_text(encoding="utf-8").strip()
+    connection = psycopg2.connect(f"postgresql://postgres:{superuser}@127.0.0.1:{own.base}/postgres")
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE points PASSWORD %s", (password,))
+        # As after any failover: nobody goes on with a connection that the former password opened.
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'points'")
+    connection.close()
+
+
+def test_the_password_of_a_database_is_replaced_and_no_process_starts_anew(own: Fleet, points_by_file):
+    url, file = points_by_file
+    former = (own.run / "secrets/pg_points").read_text(encoding="utf-8").strip()
+    stop, answers = threading.Event(), []
+
+    def ask() -> None:
+        while not stop.wait(0.02):
+            answers.append(requests.get(url, timeout=10).status_code)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for password in ("the-next-password", "the-one-after-it", former):
+            set_password(own, password)
+            file.write_text(f"postgresql://points:{password}@127.0.0.1:{own.base}/points", encoding="utf-8")
+            mark = len(answers)
+            eventually(lambda: answers[mark:].count(200) > 50, "points goes on with the new password", 20)  # noqa: B023
+            assert answers[-20:] == [200] * 20
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    refused = [status for status in answers if status != 200]
+    # Between the two steps new connections fail, and say that it may be tried again.
+    assert set(refused) <= {503}
+    print(f"\nFIGURES asked={len(answers)} unavailable={len(refused)}")
