@@ -137,7 +137,8 @@ def secret(name: str) -> str:
     path = SECRETS / name
     if not path.exists():
         # UUIDs and passwords alike fit every place a secret goes to, a URL among them.
-        write_private(path, str(uuid.uuid4()) if name == "member_namespace" else secrets.token_urlsafe(24))
+        # Hexadecimal: one that began with a hyphen would be an option to whatever program it is given to.
+        write_private(path, str(uuid.uuid4()) if name == "member_namespace" else secrets.token_hex(24))
     return path.read_text(encoding="utf-8").strip()
 
 

@@ -57,8 +57,10 @@ def assert_books_balance() -> None:
 
 def test_a_deed_of_an_unknown_member_opens_their_ledger(member):
     stranger = new_id()
-    assert deed(stranger) == ActivityOutcome(awarded=True, points=5, available=5, lifetime=5)
+    made = deed(stranger)
+    assert made == ActivityOutcome(awarded=True, points=5, available=5, lifetime=5, transfer_id=made.transfer_id)
     with transaction() as session:
+        assert session.scalar(text("SELECT id FROM transfers")) == made.transfer_id
         assert session.execute(text("SELECT points, rule_version FROM transfers")).all() == [(5, 1)]
     assert_books_balance()
 

@@ -48,7 +48,8 @@ def test_everything_that_comes_here_has_a_handler():
 
 def test_a_deed_is_answered_with_what_it_earned(hear):
     ada = new_id()
-    assert hear(log(ada, reference="message 1")) == points.ActivityOutcome(True, 5, 5, 5)
+    made = hear(log(ada, reference="message 1"))
+    assert made == points.ActivityOutcome(True, 5, 5, 5, transfer_id=made.transfer_id)
     again = hear(log(ada, reference="message 1"))
     assert again == points.ActivityOutcome(False, 5, 5, 5, "This was counted before.")
 
