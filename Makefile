@@ -55,7 +55,7 @@ k8s-dev: prepare ## build the images and run the fleet on kind or minikube (kube
 
 ##@ Work on it
 test: prepare ## the whole test suite, with servers of its own (ARGS= for pytest)
-	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile $(ARGS)
+	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 test-browser: prepare ## the chat page in a real Chromium, fetched into the cache when there is none (ARGS= for pytest)
 	@$(PYTHON) -m deploy.local.browser
 	@$(PYTHON) -m pytest $(or $(ARGS),tests/browser)
