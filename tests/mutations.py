@@ -768,13 +768,6 @@ MUTATIONS = [
         test("tests/integrations/test_privacy.py::test_what_comes_late_brings_nobody_back"),
     ),
     Mutation(
-        "a stream ends with its token",
-        "services/integrations/stream_api.py",
-        "            auth.authenticate()",
-        "            pass",
-        test("tests/integrations/test_stream.py::test_it_ends_with_the_token"),
-    ),
-    Mutation(
         "a message that is given up is written down before it is acknowledged",
         "fleet/queue_worker.py",
         "                    dead_letters.keep(session, dead)",
@@ -821,16 +814,7 @@ MUTATIONS = [
         "services/bot/tools.py",
         "        session.execute(select(func.pg_advisory_xact_lock(lock)))",
         "        pass",
-        test("tests/bot/test_tools.py::TestOnce::test_under_a_key_many_at_once_send_one"),
-    ),
-    Mutation(
-        "a press is written down before Discord is told that it was taken",
-        "services/bot/calls.py",
-        "            await asyncio.wait({recorded}, timeout=FIRST_WORD_AFTER_S)",
-        "            await self.acknowledge()",
-        test(
-            "tests/bot/test_client.py::test_killed_before_discord_knows_that_a_command_was_taken_it_is_answered_all_the_same"
-        ),
+        test("tests/bot/test_tools.py::TestOnce::test_under_a_key_the_second_waits_for_the_first"),
     ),
     Mutation(
         "a module nobody planned",

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from fleet import asking, settings
 from fleet.contracts.points import ActivityOutcome, Streak
@@ -291,6 +291,25 @@ class TestOnce:
         assert {answer.status_code for answer in found} == {200}
         assert len({answer.json["points_log_id"] for answer in found}) == 1
         assert len([each for each in sent if type(each).__name__ == "LogActivity"]) == 1
+
+    def test_under_a_key_the_second_waits_for_the_first(self, tool, ada, answering, row_count):
+        """The first has sent and not yet committed: the second may not send too."""
+        answering(lambda _deed: ActivityOutcome(True, 5, 5, 5))
+        deed = {"action": "add-activity", "discord_id": ada, "activity_type": "discord_activity"}
+        before = row_count("outbox")
+        waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'bot'")
+        with ThreadPoolExecutor(1) as pool:
+            with transaction() as session:
+                session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("main k", 0))))
+                second = pool.submit(tool, deed, **{"Idempotency-Key": "k"})
+                deadline, waiting = time.monotonic() + 20, 0
+                while not waiting:
+                    assert not second.done(), "it did not wait"
+                    assert time.monotonic() < deadline
+                    with transaction() as looking:
+                        waiting = looking.scalar(waits)
+                assert row_count("outbox") == before
+            assert second.result(20).status_code == 200
 
     def test_a_key_with_another_body_is_refused(self, tool, ada, answering):
         answering(lambda _deed: ActivityOutcome(True, 5, 5, 5))
