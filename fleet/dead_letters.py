@@ -73,21 +73,25 @@ class Dead:
     body: bytes
 
 
+def _kept(words: Any) -> str:
+    """Text as a database takes it, no longer than it was: a sender may write bytes that are no text, and a cause quotes them."""
+    if isinstance(words, bytes):
+        words = words.decode("ascii", "replace").replace("\ufffd", "?")
+    return str(words).replace("\x00", "?").encode("utf-8", "replace").decode()
+
+
 def keep(session: Session, dead: Dead) -> None:
     """Write a dead letter down; the same one a second time has its newest cause.
 
     While the desk sends a letter round this waits for it: the row the desk is about to delete is not the one that stays.
     """
-    key = dead.message_id or sha256(dead.body).hexdigest()
-    # A cause may quote what it complains about.
-    cause = dead.cause.replace("\x00", "?").encode("utf-8", "replace").decode()[:LONGEST_CAUSE]
     row = {
         "id": new_id(),
         "queue": dead.queue,
-        "message_key": key,
-        "type": dead.type,
-        "sender": dead.sender,
-        "cause": cause,
+        "message_key": _kept(dead.message_id) or sha256(dead.body).hexdigest(),
+        "type": _kept(dead.type),
+        "sender": _kept(dead.sender),
+        "cause": _kept(dead.cause)[:LONGEST_CAUSE],
     }
     written = upsert(dead_letters).values(**row, body=dead.body)
     session.execute(

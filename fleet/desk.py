@@ -19,7 +19,7 @@ import pika
 from pika.exceptions import AMQPError
 from sqlalchemy import delete, select
 
-from fleet import dead_letters, logs, topology
+from fleet import dead_letters, logs, retries, topology
 from fleet.database import is_outage, transaction
 from fleet.dead_letters import Dead
 from fleet.problems import Problem
@@ -33,43 +33,51 @@ AT_ONCE = 50
 LISTED = 100
 
 
+WORDS = {
+    "delivery_limit": "it ended its consumer again and again",
+    "rejected": "its consumer gave it up and could not write it down",
+}
+
+
+def _death(service: str, deaths: Any) -> tuple[str, str]:
+    """In which of the service's queues it was read last, and why it died there; ("", "unknown") when that cannot be told.
+
+    A message that went round for a retry died in the delay queues too. Anybody may write this header, so nothing in it is
+    taken on trust: a queue that we do not have is none.
+    """
+    known = topology.queues()
+    for each in deaths if isinstance(deaths, list) else ():
+        if not isinstance(each, dict):
+            continue
+        queue, reason = each.get("queue"), each.get("reason")
+        if isinstance(queue, str) and queue in known and queue.startswith(f"{service}."):
+            return queue, reason if isinstance(reason, str) else "unknown"
+    return "", "unknown"
+
+
 def from_the_broker(service: str, properties: Any, body: bytes) -> Dead:
     """What lies in the dead queue: where it was read last, and why the broker gave it up."""
-    headers = properties.headers or {}
-    deaths = headers.get("x-death") or []
-    # A message that went round for a retry died in the delay queues too: what counts is where it was read last.
-    died: dict[str, Any] = next((each for each in deaths if str(each.get("queue", "")).startswith(f"{service}.")), {})
-    reason = str(died.get("reason") or "unknown")
-    words = {
-        "delivery_limit": "it ended its consumer again and again",
-        "rejected": "its consumer gave it up and could not write it down",
-    }
+    queue, reason = _death(service, (properties.headers or {}).get("x-death"))
     return Dead(
-        queue=str(died.get("queue") or ""),
+        queue=queue,
         message_id=properties.message_id or "",
         type=properties.type or "",
-        sender=sender_of(service, properties),
-        cause=f"{words.get(reason, 'the broker gave it up')} ({reason})",
+        sender=retries.sender_of(service, properties),
+        cause=f"{WORDS.get(reason, 'the broker gave it up')} ({reason})",
         body=body,
     )
 
 
-def sender_of(service: str, properties: Any) -> str:
-    """The user the broker vouches for; in a message that the service sent round itself, the one it noted then."""
-    own = properties.user_id == service
-    return str((properties.headers or {}).get("x-sender", "")) if own else str(properties.user_id or "")
-
-
 def again(letter: Any) -> Outgoing:
     """A dead letter on its way back to its queue, as a first attempt; who sent it stays noted, so that rights hold."""
-    return Outgoing(
-        key=letter.id,
-        exchange=topology.RETRY,
-        routing_key=topology.retry_key(topology.RETRY_DELAYS[0], letter.queue),
-        body=bytes(letter.body),
+    return retries.round_trip(
+        letter.queue,
+        bytes(letter.body),
+        delay=topology.RETRY_DELAYS[0],
+        attempt=0,
+        sender=letter.sender,
         message_id=letter.message_key,
-        mandatory=True,
-        headers={"x-attempt": 0, "x-sender": letter.sender},
+        key=letter.id,
     )
 
 

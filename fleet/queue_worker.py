@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from pika import BasicProperties
 
-from fleet import asking, dead_letters, desk, inbox, logs, metrics, outbox, topology, tracing
+from fleet import asking, dead_letters, inbox, logs, metrics, outbox, retries, topology, tracing
 from fleet.contracts.codec import SchemaError
 from fleet.database import is_outage, transaction
 from fleet.dead_letters import Dead
 from fleet.messages import Envelope, Reply, decode, now
 from fleet.problems import Problem
-from fleet.publisher import BrokerAway, Outgoing
+from fleet.publisher import BrokerAway
 
 if TYPE_CHECKING:
     from fleet.consumer import Consumer
@@ -148,11 +148,9 @@ class QueueWorker:
             return False
 
     def _sender(self, delivery: Delivery) -> str:
-        """The user the broker vouches for; in a message we sent round for a retry, the one we noted then."""
-        user = delivery.properties.user_id
-        if user is None:
+        if delivery.properties.user_id is None:
             raise SchemaError("the message does not carry the broker-validated user_id")
-        return str(delivery.headers.get("x-sender", "")) if user == self.consumer.service else user
+        return retries.sender_of(self.consumer.service, delivery.properties)
 
     def _check_addressee(self, envelope: Envelope[Any], sender: str) -> None:
         contract = self.consumer.subscriptions.contract(envelope.type)
@@ -261,20 +259,18 @@ class QueueWorker:
         self._settle([delivery], "refused")
 
     def _retry(self, delivery: Delivery, envelope: Envelope[Any], error: Exception) -> None:
-        own = delivery.properties.user_id == self.consumer.service
-        attempt = int(delivery.headers.get("x-attempt", 0)) if own else 0
+        service, properties = self.consumer.service, delivery.properties
+        attempt = retries.attempt_of(service, properties)
         if attempt >= len(topology.RETRY_DELAYS):
             self._kill(delivery, f"failed {attempt + 1} times, lastly with {type(error).__name__}")
             return
-        sender = str(delivery.headers.get("x-sender", "")) if own else str(delivery.properties.user_id)
-        outgoing = Outgoing(
-            key=None,
-            exchange=topology.RETRY,
-            routing_key=topology.retry_key(topology.RETRY_DELAYS[attempt], self.queue),
-            body=delivery.body,
+        outgoing = retries.round_trip(
+            self.queue,
+            delivery.body,
+            delay=topology.RETRY_DELAYS[attempt],
+            attempt=attempt + 1,
+            sender=retries.sender_of(service, properties),
             message_id=str(envelope.id),
-            mandatory=True,
-            headers={"x-attempt": attempt + 1, "x-sender": sender},
         )
         pause = OUTAGE_PAUSE_S[0]
         # Held while the channel it came by lives: unacknowledged there, nothing else would bring it back.
@@ -293,7 +289,7 @@ class QueueWorker:
         """Write it down with its cause, then let it go. What cannot be written down goes to the broker's dead queue."""
         properties = delivery.properties
         log.error("message_dead_lettered", queue=self.queue, message_id=properties.message_id, cause=cause)
-        sender = desk.sender_of(self.consumer.service, properties)
+        sender = retries.sender_of(self.consumer.service, properties)
         dead = Dead(self.queue, properties.message_id or "", properties.type or "", sender, cause, delivery.body)
         pause = OUTAGE_PAUSE_S[0]
         while self.kind != "questions" and delivery.channel.is_open and not self.consumer.stop.is_set():

@@ -782,6 +782,13 @@ MUTATIONS = [
         test("tests/faults/test_dead_letters.py::test_what_the_broker_gave_up_is_taken_out_of_the_dead_queue"),
     ),
     Mutation(
+        "a dead letter is filed whatever its sender wrote",
+        "fleet/dead_letters.py",
+        """.replace("\\x00", "?").encode("utf-8", "replace").decode()""",
+        "",
+        test("tests/faults/test_dead_letters.py::test_what_nobody_would_write_ends_no_desk"),
+    ),
+    Mutation(
         "a letter that dies again while it is sent round",
         "fleet/dead_letters.py",
         """.on_conflict_do_update(index_elements=["queue", "message_key"], set_={"cause": written.excluded.cause})""",

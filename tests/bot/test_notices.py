@@ -20,6 +20,7 @@ from services.bot.people import derived_id
 from services.bot.subscriptions import subscriptions
 from tests.bot.conftest import until
 from tests.conftest import SEED
+from tests.locks import until_it_waits
 
 KILLS = int(os.environ.get("NOTICE_KILLS") or 3)
 ALL = users.Notifications(True, True, True)
@@ -285,17 +286,9 @@ def test_words_that_are_being_asked_for_while_the_notice_changes_or_goes_are_not
         (job,) = notices.due(session)
         notices.ask(session, job, rewards.GetRedemption(redemption_id=subject, staff_channel=True))
         changing.start()
-        until(somebody_waits_for_a_lock)
+        until_it_waits()
     changing.join(30)
     entry = rewards.RedemptionEntry(**described(rewards.RedemptionEntry) | {"note": "planted words", "name": "Mug"})
     services.answer(services.asked("rewards.get_redemption.v1"), entry)
     assert row_count("answers") == 1
     assert row_count("answers", "body::text LIKE '%planted%'") == 0
-
-
-def somebody_waits_for_a_lock() -> bool:
-    with database.transaction() as session:
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return bool(session.execute(text(waiting)).scalar_one())

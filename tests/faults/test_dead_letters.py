@@ -86,6 +86,30 @@ def test_what_the_broker_gave_up_is_taken_out_of_the_dead_queue(sea):
     assert "it ended its consumer again and again (delivery_limit)" in desk(sea)
 
 
+def test_what_nobody_would_write_ends_no_desk(sea):
+    """Who may send us a message may write any header; a letter that cannot be filed would be read again for ever."""
+    hostile = [
+        {"headers": {"x-death": "points.commands"}},
+        {"headers": {"x-death": ["points.commands", 7]}},
+        {"headers": {"x-death": [{"queue": 7, "reason": ["x"]}]}},
+        {"headers": {"x-death": [{"queue": "points." + "x" * 300, "reason": "rejected"}]}},
+        {"headers": {"x-death": [{"queue": "points.commands", "reason": "\x00"}]}},
+        {"message_id": "a\x00b"},
+        {"message_id": "€" * 85, "type": "\x00"},
+    ]
+    with sea.channel() as channel:
+        for number, words in enumerate(hostile):
+            properties = pika.BasicProperties(user_id="topology", **words)
+            channel.basic_publish(topology.DEAD, "points.dead", f"body {number}".encode(), properties)
+    with sea.process(SHIP):
+        eventually(lambda: sea.sql("SELECT count(*) FROM dead_letters") == [(len(hostile),)], "all are filed")
+        assert sea.depth("points.dead") == 0
+        # One alone says where it died, and can be sent round.
+        assert desk(sea, "replay").startswith("1 ")
+        eventually(lambda: "the body is not JSON" in desk(sea), "its consumer says why", 20)
+    assert sea.dead() == len(hostile)
+
+
 def test_a_database_that_is_away_loses_no_dead_letter(sea):
     key, _body = command("n1")
     with sea.process(SHIP):

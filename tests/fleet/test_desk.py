@@ -1,15 +1,15 @@
 """The HTTP door of dead letters, which is the same in every service: seen here as points."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 
 from fleet.database import transaction
 from fleet.dead_letters import Dead, dead_letters, forget, keep
 from fleet.messages import new_id
 from services.points.app import create_app
+from tests.locks import until_it_waits
 from tests.signing import TestKey
 
 ROOT = "/api/dead-letters/points/"
@@ -129,16 +129,16 @@ def test_one_that_dies_again_before_the_desk_has_forgotten_it_is_not_lost(call, 
         with transaction() as session:
             session.execute(select(dead_letters).with_for_update())
             again = pool.submit(dead, message_id="m1", cause="second")
-            waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'points'")
-            deadline = time.monotonic() + 30
-            waiting = 0
-            while not waiting:
-                assert not again.done(), again.result()
-                assert time.monotonic() < deadline
-                # What a transaction once saw of others' activity it sees until its end: each look has its own.
-                with transaction() as looking:
-                    waiting = looking.scalar(waits)
+            until_it_waits(again)
             session.execute(delete(dead_letters))
         again.result(30)
     [item] = call("GET").get_json()["items"]
     assert (item["cause"], item["replaying"]) == ("second", False)
+
+
+@pytest.mark.parametrize("words", ["a\x00b", b"a\xffb", b"a\x00b", "a\ud800b"])
+def test_words_that_are_no_text_are_kept_as_they_can_be(call, words):
+    with transaction() as session:
+        keep(session, Dead("points.commands", words, words, words, words, b"x"))
+    [item] = call("GET").get_json()["items"]
+    assert {item[name] for name in ("message_id", "type", "sender", "cause")} == {"a?b"}

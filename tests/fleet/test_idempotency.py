@@ -1,7 +1,6 @@
 """Idempotency keys: one effect and one answer, also when the second call comes while the first is under way."""
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +16,7 @@ from fleet.messages import new_id
 from fleet.problems import Problem
 from fleet.web import MEMBER, Answer, operation
 from tests.answers import refused
+from tests.locks import until_it_waits
 
 
 class Full(Problem):
@@ -76,17 +76,6 @@ def call(on, keys, work) -> Callable[..., Any]:
 def effects() -> int:
     with transaction() as session:
         return session.execute(text("SELECT count(*) FROM aliases")).scalar_one()
-
-
-def until_somebody_waits_for_a_lock() -> None:
-    deadline = time.monotonic() + 10
-    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'points'")
-    while time.monotonic() < deadline:
-        with transaction() as session:
-            if session.execute(waiting).scalar_one():
-                return
-        time.sleep(0.01)
-    raise AssertionError("the second call did not wait for the first")
 
 
 def test_a_repeated_call_gets_the_first_answer(call, work):
@@ -157,7 +146,7 @@ def test_a_hundred_at_once_have_one_effect(call, work):
 
 
 def test_a_second_call_waits_for_the_first_and_gets_its_answer(call, work):
-    work.before_commit = until_somebody_waits_for_a_lock
+    work.before_commit = until_it_waits
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: call("k"), range(2))
     assert first.data == second.data
@@ -165,7 +154,7 @@ def test_a_second_call_waits_for_the_first_and_gets_its_answer(call, work):
 
 
 def test_a_second_call_with_another_body_waits_and_is_refused(call, work):
-    work.before_commit = until_somebody_waits_for_a_lock
+    work.before_commit = until_it_waits
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda body: call("k", body), (b"1", b"2")))
     assert sorted(answer.status_code for answer in answers) == [201, 422]
@@ -175,7 +164,7 @@ def test_a_second_call_with_another_body_waits_and_is_refused(call, work):
 def test_when_the_first_is_refused_the_second_does_the_work(call, work):
     def refuse_the_first() -> None:
         work.before_commit = lambda: None
-        until_somebody_waits_for_a_lock()
+        until_it_waits()
         raise Full("No room.")
 
     work.before_commit = refuse_the_first

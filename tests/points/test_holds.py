@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from deploy.local.children import wait_until
 from fleet import auth_state
 from fleet.contracts import points
 from fleet.contracts.users import AuthStateChanged
@@ -18,6 +17,7 @@ from fleet.messages import envelope_for, new_id
 from services.points import holds
 from services.points.subscriptions import subscriptions
 from tests.conftest import SEED
+from tests.locks import until_it_waits
 from tests.points.books import assert_books_balance, books, capture, earn, link, place, refund, release, told
 
 
@@ -247,19 +247,10 @@ def test_redemptions_mixed_up_crosswise_are_faults_and_no_deadlock(ada, member):
             holds.place(second, of_bob, bob, 10, None)
             crossed = [pool.submit(claim, bob, of_ada), pool.submit(claim, ada, of_bob)]
             # Both have seen that "theirs" is not known yet, and wait for the two that are about to commit.
-            assert wait_until(lambda: waiting_for_locks() == 2, 10)
+            until_it_waits(many=2)
         assert [claimed.result(30) for claimed in crossed] == ["fault", "fault"]
     assert (books(ada), books(bob)) == ((90, 10, 0, 100), (90, 10, 0, 100))
     assert_books_balance()
-
-
-def waiting_for_locks() -> int:
-    with transaction() as session:
-        return session.scalar(
-            text(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            )
-        )
 
 
 def test_capture_and_release_at_once_have_one_winner(ada):

@@ -1,10 +1,9 @@
 """The leaderboard against its definition: ties, periods, who is shown, the viewer's own place, and a naive recount."""
 
 import random
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from fleet.contracts.points import Leaderboard
 from fleet.database import transaction
 from fleet.messages import new_id
 from services.points import admin_awards, deeds, leaderboard, ledger
+from tests.locks import until_it_waits
 
 # A Wednesday.
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
@@ -273,22 +273,11 @@ def test_an_opt_out_waits_for_the_award_under_way(member):
         with transaction() as session:
             deeds.award_deed(session, ada, "discord_activity", NOW, "deed 1")
             change = pool.submit(member, "Ada", 2, member_id=ada, show_in_leaderboard=False)
-            until_done_or_waiting(change)
+            until_it_waits(change)
         change.result(10)
     assert board().items == []
     with transaction() as session:
         assert session.execute(text("SELECT DISTINCT shown FROM scores")).scalars().all() == [False]
-
-
-def until_done_or_waiting(work: Future[Any]) -> None:
-    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'points'")
-    deadline = time.monotonic() + 10
-    while not work.done():
-        with transaction() as session:
-            if session.execute(waiting).scalar_one():
-                return
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def recount(

@@ -32,6 +32,7 @@ from services.points import (
 )
 from services.points.subscriptions import subscriptions
 from tests.conftest import SEED
+from tests.locks import until_it_waits
 from tests.points.books import (
     BOSS,
     NOON,
@@ -233,16 +234,6 @@ def test_users_events_of_the_old_id_may_come_after_the_merge(hear, member, row_c
     assert_books_balance()
 
 
-def until_somebody_waits() -> None:
-    """Until a transaction waits for a lock of another one."""
-    deadline = time.monotonic() + 10
-    while not one(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 COMMANDS: dict[str, Callable[[Any, UUID], Any]] = {
     "deed": lambda session, who: deeds.award_deed(session, who, "discord_activity", NOON, "one message"),
     "award": lambda session, who: admin_awards.award_by_admin(
@@ -273,7 +264,7 @@ def test_a_command_that_waited_for_a_merge_lands_on_the_new_member(command, memb
 
             merging.change_link(session, discord_born, 1, web)
             waiting = pool.submit(late)
-            until_somebody_waits()
+            until_it_waits()
         waiting.result(10)
     assert one("SELECT lifetime FROM balances WHERE member_id = :id", id=discord_born) == 0
     expected = {"hold": (45, 5, 0, 50), "submission": (50, 0, 0, 50)}
@@ -299,7 +290,7 @@ def test_deeds_that_waited_for_a_merge_land_on_the_new_member(member):
         with transaction() as session:
             merging.change_link(session, discord_born, 1, web)
             waiting = pool.submit(late)
-            until_somebody_waits()
+            until_it_waits()
         first, second = waiting.result(10)
     assert (first.awarded, first.available) == (True, 55)
     assert isinstance(second, ledger.LimitReached), "both are the day's message of one member now"

@@ -6,13 +6,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
 
 from fleet.contracts.points import BalanceJoined, PointsHeld
 from fleet.contracts.users import AccountsMerged, DiscordLinked, DiscordUnlinked
 from fleet.database import transaction
 from fleet.messages import new_id
 from services.rewards import members, merging, redemptions
+from tests.locks import until_it_waits
 from tests.rewards.conftest import state, told, where
 
 
@@ -101,18 +101,9 @@ def test_a_request_that_waited_for_the_merge_goes_where_the_id_leads_now(incenti
     with transaction() as session:
         merging.change_link(session, old, 1, new)
         waiting.start()
-        deadline = time.monotonic() + 10
-        while not _somebody_waits():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until_it_waits()
     waiting.join(10)
     assert owners(*made) == {new}
-
-
-def _somebody_waits() -> bool:
-    with transaction() as session:
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'rewards' AND wait_event_type = 'Lock'"
-        return bool(session.execute(text(waits)).scalar_one())
 
 
 def test_under_load_nothing_stays_behind(incentive, member, row_count):

@@ -1,7 +1,6 @@
 """What a link and its end change: whose the Discord account is, what the others are told, and what stays true in any race."""
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
@@ -17,6 +16,7 @@ from fleet.messages import new_id, now
 from services.users import accounts, linking, moderation, onboarding
 from tests.answers import pointers, refused
 from tests.conftest import SEED
+from tests.locks import until_it_waits
 from tests.users.conftest import PASSWORD
 from tests.users.links import Browser, Person, link, slug
 
@@ -368,18 +368,6 @@ class TestUnlinkingByAnAdmin:
         assert ada.status()["linked"] is True
 
 
-def until_somebody_waits() -> None:
-    """Until a transaction waits for a lock of another one."""
-    deadline = time.monotonic() + 10
-    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    while True:
-        with transaction() as session:
-            if session.execute(text(waits)).scalar_one():
-                return
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 class TestRaces:
     @pytest.mark.parametrize("change", ["link", "unlink"])
     @pytest.mark.parametrize("work", ["seen", "warned"])
@@ -408,7 +396,7 @@ class TestRaces:
                     linking.unlink_own(session, ada.id, row("members", "id = :id", id=ada.id).password_hash)
                 session.flush()
                 waiting = pool.submit(late)
-                until_somebody_waits()
+                until_it_waits()
             outcome = waiting.result(10)
         owner = ada.id if change == "link" else zoe.id
         if work == "seen":
@@ -433,7 +421,7 @@ class TestRaces:
                 linking.lock_link(session, zoe.id)
                 linking.lock_members(session, ada.id)
                 waiting = pool.submit(unlink)
-                until_somebody_waits()
+                until_it_waits()
                 linking.unlink_own(session, ada.id, stored)
             with pytest.raises(linking.NotLinked):
                 waiting.result(10)
