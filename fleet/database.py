@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import URL, Engine, MetaData, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from fleet.settings import DatabaseSettings, database_url, given, read
@@ -41,8 +41,14 @@ _OPTIONS = "-c timezone=UTC -c plan_cache_mode=force_generic_plan"
 
 def present_url() -> URL:
     """The address of the database, with the password that is in its file now: one that was changed there is used from the
-    next connection on, and no process has to start anew for it."""
-    return make_url(database_url(given("DATABASE_URL") or read(DatabaseSettings).url))
+    next connection on, and no process has to start anew for it. While the file cannot be read (it is being replaced, or half
+    written), the address is the one the process started with."""
+    started_with = make_url(read(DatabaseSettings).url)
+    try:
+        found = make_url(database_url(given("DATABASE_URL") or ""))
+    except (OSError, ValueError, ArgumentError):
+        return started_with
+    return found if found.password else started_with
 
 
 def _with_present_password(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:

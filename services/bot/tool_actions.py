@@ -28,7 +28,6 @@ from fleet.problems import invalid
 from fleet.settings import read
 from fleet.web import Flag, Schema, Text, Whole
 from services.bot import people
-from services.bot.models import ForgottenPerson
 from services.bot.people import Person, clean
 from services.bot.settings import PeopleSettings
 from services.bot.tools import Visit, discord_ids
@@ -97,16 +96,16 @@ def upsert_user(visit: Visit, discord_id: str, display_name: str | None, usernam
     """Make somebody in Discord a member, as being seen there would; who is one already stays as they are."""
     with transaction() as session:
         found = people.member_ids(session, [discord_id]).get(discord_id)
-        if found is None and session.get(ForgottenPerson, people.derived_id(discord_id)) is not None:
-            raise invalid(
-                "/discord_id", "this person asked to be forgotten; using a command themselves brings them back"
-            )
         name = clean(username or display_name or f"discord_{discord_id}")
         if found is not None:
             return {"user_id": found, "created": False, "username": people.username(session, discord_id)}, 200
         person = Person(discord_id, name, clean(display_name or name))
-        made = people.see(session, [person], in_guild=False)
-    return {"user_id": made[discord_id], "created": True, "username": name}, 201
+        made = people.see(session, [person], in_guild=False).get(discord_id)
+        if made is None:
+            raise invalid(
+                "/discord_id", "this person asked to be forgotten; using a command themselves brings them back"
+            )
+    return {"user_id": made, "created": True, "username": name}, 201
 
 
 @action("add-activity", discord_id=WHO, activity_type=text(1, 50, required=True))
@@ -133,15 +132,17 @@ def leaderboard(visit: Visit, page: int, page_size: int) -> Reply:
     while number < page and board.next_cursor:
         following = GetLeaderboard(limit=page_size, cursor=board.next_cursor, with_ids=True)
         board, number = visit.ask(following), number + 1
-    known = discord_ids(board.member_ids)
+    # Code of before that still answers while a new one is rolled out says nobody's id.
+    ids = board.member_ids or [None] * len(board.items)
+    known = discord_ids([member_id for member_id in ids if member_id is not None])
     results = [
         {
             "position": place.rank,
-            "discord_id": known.get(member_id),
+            "discord_id": known.get(member_id) if member_id else None,
             "username": place.display_name,
             "total_points": place.points,
         }
-        for place, member_id in zip(board.items, board.member_ids, strict=True)
+        for place, member_id in zip(board.items, ids, strict=True)
     ]
     pages = max(1, -(-board.total // page_size))
     return {"page": number, "total_pages": pages, "total_users": board.total, "results": results}, 200

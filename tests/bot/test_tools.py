@@ -13,13 +13,14 @@ import pytest
 from sqlalchemy import func, select, text
 
 from fleet import asking, settings
-from fleet.contracts.points import ActivityOutcome, Streak
+from fleet.contracts.points import ActivityOutcome, Leaderboard, Place, Streak
 from fleet.database import transaction
 from fleet.messages import Envelope, Reply, decode, to_json
 from services.bot import tools
 from services.bot.app import create_app
 from services.bot.tool_actions import ACTIONS
 from tests.answers import pointers, refused
+from tests.locks import until_it_waits
 from tests.signing import TestKey
 
 SECRET = "a secret of the tests that is long enough"
@@ -297,17 +298,11 @@ class TestOnce:
         answering(lambda _deed: ActivityOutcome(True, 5, 5, 5))
         deed = {"action": "add-activity", "discord_id": ada, "activity_type": "discord_activity"}
         before = row_count("outbox")
-        waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'bot'")
         with ThreadPoolExecutor(1) as pool:
             with transaction() as session:
                 session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("main k", 0))))
                 second = pool.submit(tool, deed, **{"Idempotency-Key": "k"})
-                deadline, waiting = time.monotonic() + 20, 0
-                while not waiting:
-                    assert not second.done(), "it did not wait"
-                    assert time.monotonic() < deadline
-                    with transaction() as looking:
-                        waiting = looking.scalar(waits)
+                until_it_waits(second)
                 assert row_count("outbox") == before
             assert second.result(20).status_code == 200
 
@@ -334,6 +329,13 @@ class TestOnce:
         again = tool({"action": "upsert-user", "discord_id": ada, "username": "somebody else"})
         assert (again.status_code, again.json["created"], again.json["username"]) == (200, False, "ada")
         assert row_count("people") == 1
+
+    def test_points_of_before_names_nobody_and_the_board_is_shown(self, tool, answering):
+        """While the fleet is rolled: a reply without the field that was added later."""
+        answering(lambda _asked: Leaderboard("all_time", [Place(1, "Ada", 5, 5, False)], 1))
+        answer = tool({"action": "leaderboard"})
+        assert answer.status_code == 200
+        assert answer.json["results"] == [{"position": 1, "discord_id": None, "username": "Ada", "total_points": 5}]
 
     def test_who_was_forgotten_stays_so(self, tool, ada, row_count):
         from services.bot import people, privacy
