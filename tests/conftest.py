@@ -41,7 +41,7 @@ def pytest_report_header() -> str:
 
 
 # What keeps both cores busy by itself comes first, and what needs a whole fleet last: a fleet that waits for its next test
-# costs the others half a core, and a long test that begins last has nobody beside it.
+# costs the others time, and a long test that begins last has nobody beside it.
 FIRST = (
     "tests/points/test_state_machine.py",
     "tests/points/test_concurrency.py",
@@ -98,6 +98,15 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory, passwords: dict[str, str]
         topology.declare(connection.channel())
         connection.close()
         yield server
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The whole fleet, up; down and gone afterwards. End-to-end and browser tests share it, and mind one another."""
+    from tests.e2e.conftest import running
+
+    with running(tmp_path_factory.mktemp("fleet")) as started:
+        yield started
 
 
 @pytest.fixture

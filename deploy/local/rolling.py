@@ -5,6 +5,7 @@ ones finish, on the same socket, so that a request may wait a moment and none is
 the broker is ended and started again by the supervisor: messages wait in their queues, what was not committed comes again.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from deploy.local.children import wait_until
 from deploy.local.console import line
 from deploy.local.fleet import Fleet
 from deploy.local.layout import ROOT, recorded_ports
-from deploy.local.running import Failed, is_supervised, state
+from deploy.local.running import Failed, is_supervised, one_at_a_time, state
 from deploy.local.supervisor import Process
 
 SECONDS = 60.0
@@ -29,8 +30,13 @@ def parts(fleet: Fleet) -> list[Process]:
     return [process for process in fleet.processes() if process.ready and process.name not in OTHERS]
 
 
-def roll(name: str = "", migrate: bool = True) -> int:
+def roll(name: str = "") -> int:
     """Replace the process of this name, or all of them. Raises Failed when one does not come back healthy."""
+    with one_at_a_time():
+        return _roll(name)
+
+
+def _roll(name: str) -> int:
     ports = recorded_ports()
     if not ports or not is_supervised():
         raise Failed("the fleet is not running: start it with `make up` first")
@@ -38,8 +44,7 @@ def roll(name: str = "", migrate: bool = True) -> int:
     chosen = [process for process in parts(fleet) if name in ("", process.name)]
     if not chosen:
         raise Failed(f"there is no {name!r}; there are: {', '.join(process.name for process in parts(fleet))}")
-    if migrate:
-        _migrate(fleet)
+    _migrate(fleet)
     for process in chosen:
         began = time.monotonic()
         _replace(process)
@@ -51,7 +56,8 @@ def _migrate(fleet: Fleet) -> None:
     job = next(process for process in fleet.processes() if process.name == "migrations")
     done = subprocess.run(job.command, cwd=ROOT, env=dict(job.environment), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Failed(f"the migrations did not pass, and nothing was replaced: {done.stderr.strip().splitlines()[-1]}")
+        words = (done.stderr.strip() or f"status {done.returncode}").splitlines()[-1]
+        raise Failed(f"the migrations did not pass, and nothing was replaced: {words}")
 
 
 def _recorded(name: str) -> int | None:
@@ -61,6 +67,17 @@ def _recorded(name: str) -> int | None:
     )
 
 
+def _workers(pid: int) -> set[int]:
+    """The processes that work for this one; what ends while we look is none any more."""
+    found = set()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    found.add(child.pid)
+    return found
+
+
 def _replace(process: Process) -> None:
     pid = _recorded(process.name)
     if pid is None:
@@ -68,13 +85,13 @@ def _replace(process: Process) -> None:
             f"{process.name} is not healthy: look at `make logs SERVICE={process.name}` before replacing anything"
         )
     reloads = process.name == "gateway" or "gunicorn" in process.command
-    before = {child.pid for child in psutil.Process(pid).children()}
+    before = _workers(pid)
     os.kill(pid, signal.SIGHUP if reloads else process.stop_signal)
 
     def replaced() -> bool:
         if not reloads:
             return _recorded(process.name) not in (pid, None)
-        present = {child.pid for child in psutil.Process(pid).children() if child.status() != psutil.STATUS_ZOMBIE}
+        present = _workers(pid)
         # Old workers of the gateway stay as long as somebody listens to a stream through them.
         return bool(present - before) if process.name == "gateway" else bool(present) and not present & before
 

@@ -6,7 +6,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.browsing import DESK, WAIT_MS, Windows, browser, playwright, shots  # noqa: F401  fixtures
-from tests.e2e.conftest import Fleet, fleet  # noqa: F401  fixture
+from tests.e2e.conftest import Fleet
 
 
 def operation(page: Page, method: str, path: str):

@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 
 from fleet.contracts import by_type
 from tests.browser.browsing import DESK, PHONE, WAIT_MS, Windows, browser, playwright, shots  # noqa: F401  fixtures
-from tests.e2e.conftest import Fleet, fleet  # noqa: F401  fixture
+from tests.e2e.conftest import Fleet
 
 PUBLIC = sorted(type_ for type_, contract in by_type.items() if contract.public)
 

@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.browsing import Windows, browser, playwright  # noqa: F401  fixtures
-from tests.e2e.conftest import Fleet, eventually, fleet  # noqa: F401  fixture
+from tests.e2e.conftest import Fleet, eventually
 from tests.e2e.test_main_job import text_of
 from tests.e2e.test_reviews import Person
 
 
 @pytest.fixture
-def boss(fleet: Fleet) -> Person:  # noqa: F811
+def boss(fleet: Fleet) -> Person:
     """An admin who is staff of a server that is set up."""
     person = Person(fleet, "Boss", "admin")
     world = fleet.discord.state()

@@ -184,13 +184,6 @@ def free_span() -> int:
     raise AssertionError("no span of free ports was found")
 
 
-@pytest.fixture(scope="session")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """The whole fleet, up; down and gone afterwards. Tests share it, and mind one another."""
-    with running(tmp_path_factory.mktemp("fleet")) as started:
-        yield started
-
-
 @contextlib.contextmanager
 def running(run: Path, **environment: str) -> Iterator[Fleet]:
     """A whole fleet whose data are in `run`, with these settings."""

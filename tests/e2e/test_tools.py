@@ -1,10 +1,7 @@
 """Another bot at POST /api/bot/, through the gateway and the whole fleet: every action does what it says, for who may."""
 
-import hmac
 import json
-import time
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +9,7 @@ import pytest
 import requests
 
 from fleet.messages import now
-from tests.bot.test_tools import TABLE
+from tests.bot.test_tools import TABLE, headers
 from tests.e2e.conftest import Fleet, eventually
 from tests.e2e.shopping import Boss, make_boss
 
@@ -28,16 +25,8 @@ class Tool:
         """Ask for an action; `key` is the Idempotency-Key."""
         self.used.add(action)
         body = json.dumps({"action": action, **payload}).encode()
-        stamp, nonce = str(int(time.time())), uuid4().hex
-        said = b"\n".join((b"v1", stamp.encode(), nonce.encode(), body))
-        headers = {
-            "Content-Type": "application/json",
-            "X-Propel-Key-Id": "main",
-            "X-Propel-Timestamp": stamp,
-            "X-Propel-Nonce": nonce,
-            "X-Propel-Signature": hmac.new(self.secret.encode(), said, sha256).hexdigest(),
-        } | ({"Idempotency-Key": key} if key else {})
-        return self.fleet.request("POST", "/api/bot/", data=body, headers=headers)
+        signed = headers(body, self.secret) | ({"Idempotency-Key": key} if key else {})
+        return self.fleet.request("POST", "/api/bot/", data=body, headers=signed)
 
     def __call__(self, action: str, /, **payload: Any) -> dict[str, Any]:
         """What the action is answered with, when it succeeds."""
