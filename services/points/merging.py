@@ -92,7 +92,7 @@ def join(session: Session, old_id: UUID, new_id: UUID) -> None:
     alias = insert(Alias).values(old_id=old_id, member_id=new_id)
     session.execute(alias.on_conflict_do_update(index_elements=["old_id"], set_={"member_id": new_id}))
     ledger.current_ledger(session, new_id)
-    _tell(session, new)
+    tell(session, new)
 
 
 def _unlink(session: Session, discord_born_id: UUID) -> None:
@@ -102,9 +102,10 @@ def _unlink(session: Session, discord_born_id: UUID) -> None:
     balance.version += 1
     session.flush()
     ledger.current_ledger(session, discord_born_id)
-    _tell(session, balance)
+    tell(session, balance)
 
 
-def _tell(session: Session, balance: Balance) -> None:
+def tell(session: Session, balance: Balance) -> None:
+    """Tell what a member has now; their balance is locked."""
     joined = BalanceJoined(member_id=balance.member_id, available=balance.available, lifetime=balance.lifetime)
     outbox.record(session, joined, source=ledger.SOURCE, subject=balance.member_id, sequence=balance.version)

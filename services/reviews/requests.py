@@ -101,10 +101,15 @@ def submit(session: Session, student_id: UUID, wish: Wish) -> ReviewRequest:
     spans = [(one.start, one.end) for one in parsed.intervals]
     session.add_all(PreferredTime(review_request_id=row.id, starts_at=start, ends_at=end) for start, end in spans)
     write_down(session, row, None, Actor("student", student_id))
-    has_resume = wish.resume_id is not None or wish.resume_url is not None
-    said = ReviewRequested(row.id, student_id, has_resume, row.submitted_at)
-    outbox.record(session, said, source=SOURCE, subject=row.id, sequence=row.version)
+    tell_requested(session, row)
     return row
+
+
+def tell_requested(session: Session, row: ReviewRequest) -> None:
+    """Tell that a review was asked for; the request is locked, or was made in this transaction."""
+    has_resume = row.resume_id is not None or row.resume_url is not None
+    said = ReviewRequested(row.id, row.student_id, has_resume, row.submitted_at)
+    outbox.record(session, said, source=SOURCE, subject=row.id, sequence=row.version)
 
 
 def by_reference(session: Session, reference: str) -> ReviewRequest | None:

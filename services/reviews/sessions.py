@@ -178,14 +178,22 @@ def _end(session: Session, session_id: UUID, becomes: str, actor: Actor, note: s
     turn(session, meeting, becomes, actor, expected=("scheduled",), note=note, ended_at=ended)
     if becomes == "completed":
         turn(session, request, "completed", actor, expected=("scheduled",), completed_at=ended)
-        words = said.SessionCompleted(**_facts(meeting), duration_minutes=meeting.duration_minutes, completed_at=ended)
-        outbox.record(session, words, source=SOURCE, subject=meeting.id, sequence=meeting.version)
+        tell_completed(session, meeting)
         letters.ask_for_feedback(session, meeting, request, reviewer)
     else:
         turn(session, request, "pending", actor, expected=("scheduled",), professional_id=None, matched_at=None)
         missed = said.SessionNoShow(**_facts(meeting))
         outbox.record(session, missed, source=SOURCE, subject=meeting.id, sequence=meeting.version)
     return meeting
+
+
+def tell_completed(session: Session, meeting: Meeting) -> None:
+    """Tell that a session took place; it is locked."""
+    assert meeting.ended_at is not None
+    words = said.SessionCompleted(
+        **_facts(meeting), duration_minutes=meeting.duration_minutes, completed_at=meeting.ended_at
+    )
+    outbox.record(session, words, source=SOURCE, subject=meeting.id, sequence=meeting.version)
 
 
 def _locked(session: Session, session_id: UUID, actor: Actor) -> tuple[ReviewRequest, Professional, Meeting]:

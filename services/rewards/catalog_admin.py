@@ -175,9 +175,14 @@ def _keep(
         )
     )
     session.flush()
+    tell(session, incentive, kind)
+
+
+def tell(session: Session, incentive: Incentive, change: str) -> None:
+    """Tell how a reward is now; its row is locked, or was made in this transaction."""
     told = IncentiveChanged(
         incentive_id=incentive.id,
-        change=kind,  # type: ignore[arg-type]
+        change=change,  # type: ignore[arg-type]
         points_required=incentive.points_required,
         category=incentive.category,  # type: ignore[arg-type]
         is_active=incentive.is_active,
