@@ -1,7 +1,7 @@
 # Propel. `make` alone lists what can be done; variables may be given after the target: make up PORT_BASE=18000
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help test-browser mutations test-browser format openapi settings up down restart roll status logs reset admin verify demo test check lock bench figures dead integrator prepare k8s-render k8s-dev
+.PHONY: help test-browser mutations test-browser format openapi settings up down restart roll status logs reset admin verify demo test check lock bench figures dead backup restore integrator prepare k8s-render k8s-dev
 # Compiled modules make every start faster; a shell that forbids them would cost each process a second.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
@@ -29,6 +29,10 @@ status: prepare ## what runs, where, since when, in how much memory
 	@$(PYTHON) -m deploy.local status || true
 logs: prepare ## follow the logs (SERVICE=points for one)
 	@$(PYTHON) -m deploy.local logs "$(SERVICE)"
+backup: prepare ## a base backup of all databases; with the log since then any instant can be restored
+	@$(PYTHON) -m deploy.local backup
+restore: prepare ## the databases as they were (AT=2026-11-27T05:40:00, else the newest there is; SERVICE=points for one alone)
+	@$(PYTHON) -m deploy.local restore --at "$(AT)" --service "$(SERVICE)"
 reset: prepare ## stop it and delete data and secrets (downloads are kept)
 	@$(PYTHON) -m deploy.local reset
 

@@ -1,5 +1,5 @@
 """The commands behind the Makefile: python -m deploy.local up | down | restart | roll | status | logs | reset | admin |
-verify."""
+verify | backup | restore."""
 
 import argparse
 import json
@@ -150,6 +150,8 @@ def _in_containers(given: argparse.Namespace) -> int:
         return compose.admin(given.username, given.email, given.password or _ask_password())
     if given.command == "roll":
         raise Failed("in containers Compose replaces them: docker compose -f deploy/compose.yaml up -d --build")
+    if given.command in ("backup", "restore"):
+        raise Failed("in containers the volume of PostgreSQL is yours to keep; production has its operator's backups")
     if given.command == "up":
         record_ports(chosen_ports(settings()))
     return compose.run(given.command, [given.service] if getattr(given, "service", "") else [])
@@ -160,8 +162,11 @@ def main() -> int:
     tidy_environment()
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("up", "down", "restart", "reset", "verify"):
+    for name in ("up", "down", "restart", "reset", "verify", "backup"):
         commands.add_parser(name)
+    restoring = commands.add_parser("restore")
+    restoring.add_argument("--at", default="")
+    restoring.add_argument("--service", default="")
     commands.add_parser("status").add_argument("--json", action="store_true")
     commands.add_parser("logs").add_argument("service", nargs="?", default="")
     commands.add_parser("roll").add_argument("part", nargs="?", default="")
@@ -189,6 +194,14 @@ def main() -> int:
             from deploy.local.rolling import roll
 
             return roll(given.part)
+        if given.command == "backup":
+            from deploy.local.backup import backup
+
+            return backup()
+        if given.command == "restore":
+            from deploy.local.restore import restore
+
+            return restore(given.at, given.service)
         if given.command == "admin":
             return admin(given.username, given.email, given.password)
         return plain[given.command]()

@@ -4,7 +4,7 @@ import fcntl
 import sys
 
 from deploy.local.fleet import Fleet, tidy_environment
-from deploy.local.layout import LOGS, ROOT, RUN, STATE, recorded_ports
+from deploy.local.layout import HELD, LOGS, ROOT, RUN, STATE, recorded_ports
 from deploy.local.supervisor import Supervisor
 
 LOCK = RUN / "fleet.lock"
@@ -22,7 +22,7 @@ def main() -> int:
         fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         sys.exit("this fleet has a supervisor already")
-    return Supervisor(Fleet(ports).processes(), directory=ROOT, logs=LOGS, state=STATE).run()
+    return Supervisor(Fleet(ports).processes(), directory=ROOT, logs=LOGS, state=STATE, held=HELD).run()
 
 
 if __name__ == "__main__":

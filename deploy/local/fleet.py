@@ -183,7 +183,14 @@ class Fleet:
             ),
             Process(
                 "postgres",
-                _module("deploy.local.postgres", "serve", *cluster, "--password-file", str(SECRETS / "postgres")),
+                _module(
+                    "deploy.local.postgres",
+                    "serve",
+                    *cluster,
+                    "--password-file",
+                    str(SECRETS / "postgres"),
+                    "--archive",
+                ),
                 self.base,
                 ready=postgres.ready(ports["postgres"]),
                 port=ports["postgres"],

@@ -17,6 +17,8 @@ RUN = Path(os.environ.get("PROPEL_RUN") or ROOT / ".run").resolve()
 LOGS = RUN / "logs"
 SECRETS = RUN / "secrets"
 STATE = RUN / "state.json"
+# Processes that the supervisor keeps stopped, one name in a line.
+HELD = RUN / "held"
 PORTS = RUN / "ports.json"
 MAIL = RUN / "mail"
 # Tells this fleet from the others on the same machine.
@@ -28,6 +30,7 @@ OFFSETS = {
     "rabbitmq": 1,
     "epmd": 2,
     "erlang": 3,
+    "restored": 4,
     "users-web": 10,
     "users-worker": 11,
     "points-web": 20,

@@ -3,7 +3,8 @@
 Only the wheel's binaries are used; `PG_BIN` names a directory with others. PostgreSQL refuses to run as root, so as root
 it becomes an unprivileged user, and lives under /var/tmp when that user cannot reach the project's directory.
 
-    python -m deploy.local.postgres serve --data DIR --port N --password-file FILE [--unsafe]
+    python -m deploy.local.postgres serve --data DIR --port N --password-file FILE [--unsafe | --archive]
+    ... serve --data DIR ... --recover [--until INSTANT]     put a base backup in DIR forward by the archive beside it
 """
 
 import argparse
@@ -12,12 +13,14 @@ import importlib.metadata
 import os
 import pwd
 import re
+import shlex
 import shutil
 import signal
 import stat
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local.children import die_with_parent
@@ -42,6 +45,30 @@ SETTINGS = {
 }
 # For tests: nothing survives them, so nothing has to reach the disk, and shared memory goes with the directory.
 UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "dynamic_shared_memory_type": "mmap"}
+
+
+def _quoted(path: Path) -> str:
+    """A path for a command that PostgreSQL gives to a shell: % begins one of its own words."""
+    return shlex.quote(str(path)).replace("%", "%%")
+
+
+def archiving(data: Path) -> dict[str, str]:
+    """Settings with which every segment of the log is kept beside the data, compressed; at the latest after a minute."""
+    kept = _quoted(data.parent / "archive") + "/%f"
+    # A segment that is half written under its own name would be taken for whole.
+    command = f"gzip -c %p > {kept}.part && sync {kept}.part && mv {kept}.part {kept}.gz"
+    return {"archive_mode": "on", "archive_timeout": "60s", "archive_command": command}
+
+
+def recovering(data: Path, until: str | None) -> dict[str, str]:
+    """Settings with which a base backup in `data` is put forward by the archive beside it, to the end or to an instant.
+
+    What was not archived yet is taken out of the log of the cluster `data` beside it, where that is still there.
+    """
+    kept, newest = _quoted(data.parent / "archive") + "/%f.gz", _quoted(data.parent / "data/pg_wal") + "/%f"
+    command = f"(test -f {kept} && gzip -dc {kept} > %p) || (test -f {newest} && cp {newest} %p)"
+    target = {"recovery_target_time": until, "recovery_target_action": "promote"} if until else {}
+    return {"restore_command": command, **target}
 
 
 class PostgresError(Exception):
@@ -154,6 +181,9 @@ def init(data: Path, password: str, programs: Path) -> None:
     if (data / "PG_VERSION").exists():
         _check_version(data, programs)
         return
+    if data.with_name("data.before").exists():
+        # Between two names of a restore: a fresh cluster here would look as if everything were lost.
+        raise PostgresError("a restore was interrupted: give the same `make restore` once more")
     shutil.rmtree(data, ignore_errors=True)
     draft = data.with_name(f"{data.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
@@ -172,8 +202,11 @@ def init(data: Path, password: str, programs: Path) -> None:
     draft.rename(data)
 
 
-def serve(data: Path, port: int, password: str, unsafe: bool) -> None:
-    """Become the PostgreSQL server of `data` (made first when missing), in the foreground; never returns."""
+def serve(data: Path, port: int, password: str, more: Callable[[Path], dict[str, str]]) -> None:
+    """Become the PostgreSQL server of `data` (made first when missing), in the foreground; never returns.
+
+    `more` gives further settings, of the directory where the data really are.
+    """
     parent = os.getppid()
     programs = _reachable_binaries()
     data = place(data.resolve())
@@ -183,7 +216,9 @@ def serve(data: Path, port: int, password: str, unsafe: bool) -> None:
     init(data, password, programs)
     # Our user changed, which cleared what the supervisor had asked of the kernel.
     die_with_parent(STOP_SIGNAL, parent)
-    settings = {**SETTINGS, "port": str(port), **(UNSAFE if unsafe else {})}
+    settings = {**SETTINGS, "port": str(port), **more(data)}
+    if "archive_command" in settings:
+        (data.parent / "archive").mkdir(exist_ok=True, mode=0o700)
     # By its full path: it finds its other files from there.
     options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
     os.execv(programs / "postgres", [str(programs / "postgres"), "-D", str(data), *options])  # noqa: S606
@@ -208,9 +243,19 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--password-file", type=Path, required=True)
     parser.add_argument("--unsafe", action="store_true", help="for tests: faster, and lost when the machine stops")
+    parser.add_argument("--archive", action="store_true", help="keep the log beside the data, for restoring")
+    parser.add_argument("--recover", action="store_true", help="put the base backup in the data's directory forward")
+    parser.add_argument("--until", help="to this instant and no further")
     given = parser.parse_args()
+
+    def more(data: Path) -> dict[str, str]:
+        found = dict(UNSAFE) if given.unsafe else {}
+        if given.archive:
+            found |= archiving(data)
+        return found | (recovering(data, given.until) if given.recover else {})
+
     try:
-        serve(given.data, given.port, given.password_file.read_text(encoding="utf-8").strip(), given.unsafe)
+        serve(given.data, given.port, given.password_file.read_text(encoding="utf-8").strip(), more)
     except PostgresError as error:
         sys.exit(f"PostgreSQL cannot start: {error}.")
 

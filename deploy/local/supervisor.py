@@ -4,6 +4,7 @@ One loop in one thread: reap, start what may start, probe what is starting. The 
 change, for `make up` to follow and `make status` to show. Knows nothing about Propel.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -76,11 +77,16 @@ class _Child:
 
 
 class Supervisor:
-    """Runs `processes` until it is told to stop by SIGTERM or SIGINT; a second signal makes it hurry."""
+    """Runs `processes` until it is told to stop by SIGTERM or SIGINT; a second signal makes it hurry.
 
-    def __init__(self, processes: list[Process], *, directory: Path, logs: Path, state: Path) -> None:
+    Those whose names are in the file `held`, one in a line, are stopped and stay so for as long as they are in it.
+    """
+
+    def __init__(
+        self, processes: list[Process], *, directory: Path, logs: Path, state: Path, held: Path | None = None
+    ) -> None:
         self.children = {process.name: _Child(process) for process in processes}
-        self.directory, self.logs, self.state = directory, logs, state
+        self.directory, self.logs, self.state, self.held = directory, logs, state, held
         self.phase = "starting"
         self.failure: dict[str, Any] | None = None
         self.signals = 0
@@ -92,9 +98,13 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         self.logs.mkdir(parents=True, exist_ok=True)
+        if self.held:
+            # Whoever wanted that did not end it, and the whole fleet was started anew since.
+            self.held.unlink(missing_ok=True)
         try:
             while not self.signals:
                 self._reap()
+                self._hold()
                 self._start()
                 self._probe()
                 if self.phase == "starting" and all(child.up for child in self.children.values()):
@@ -154,6 +164,9 @@ class Supervisor:
         if self.phase == "stopping":
             child.state = "stopped"
             return
+        if child.state == "stopping":
+            child.state, child.healthy_since = "held", None
+            return
         if child.process.ready is None and code == 0:
             child.state, child.took = "done", time.monotonic() - child.begun
             return
@@ -174,6 +187,27 @@ class Supervisor:
         self.say(f"{name} (pid {pid}) {how}; it is started again in {pause} s. The end of its log:")
         for line in self.last_lines(name):
             self.say(f"    {name} | {line}")
+
+    def _hold(self) -> None:
+        """Stop what is to be held, and let go what is not any more."""
+        wanted: set[str] = set()
+        if self.held:
+            with contextlib.suppress(FileNotFoundError):
+                wanted = set(self.held.read_text(encoding="utf-8").split())
+        for name, child in self.children.items():
+            if name not in wanted:
+                if child.state == "held":
+                    child.state = "waiting"
+            elif child.handle is None and child.process.ready:
+                child.state = "held"
+            elif child.handle and child.state != "stopping":
+                self.say(f"{name} (pid {child.handle.pid}) is stopped and held")
+                child.state, child.retry_at = "stopping", time.monotonic() + child.process.stop_seconds
+                os.kill(child.handle.pid, child.process.stop_signal)
+            elif child.handle and time.monotonic() > child.retry_at:
+                self.say(f"{name} did not stop in time and is killed")
+                child.retry_at = float("inf")
+                kill_group(child.handle.pid)
 
     def _start(self) -> None:
         for child in self.children.values():

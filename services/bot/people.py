@@ -7,7 +7,7 @@ becomes an alias. Until they come back, by using a command, nothing of them is n
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy import func, or_, select, update
@@ -124,7 +124,15 @@ def _keep(session: Session, seen: Sequence[Person], wanted: dict[str, UUID], in_
     return born.union(session.scalars(statement.returning(SeenPerson.discord_id)))
 
 
-def _register(session: Session, person: Person, member_id: UUID, *, came_back: UUID) -> None:
+def register_again(session: Session, seen: SeenPerson) -> None:
+    """Tell users once more of somebody whom it may have forgotten, as they were when they were seen last."""
+    person = Person(seen.discord_id, seen.username, seen.display_name)
+    _register(session, person, seen.member_id, came_back=seen.member_id, seen_at=seen.updated_at)
+
+
+def _register(
+    session: Session, person: Person, member_id: UUID, *, came_back: UUID, seen_at: datetime | None = None
+) -> None:
     """Tell users; when `came_back` is the id they have now, whether it is a new beginning of somebody who was erased."""
     derived = derived_id(person.discord_id)
     message = RegisterMember(
@@ -132,7 +140,7 @@ def _register(session: Session, person: Person, member_id: UUID, *, came_back: U
         discord_id=person.discord_id,
         discord_username=person.username,
         display_name=person.display_name,
-        seen_at=now(),
+        seen_at=seen_at or now(),
         derived_id=derived if came_back == member_id != derived else None,
     )
     outbox.record(session, message, source="bot", subject=member_id)

@@ -171,9 +171,12 @@ def _mending(session: Session, each: Mismatch) -> list[Any]:
         return [ReleaseHold(each.redemption_id, each.member_id)] if each.hold == "held" else []
     redemption = redemptions.find(session, each.redemption_id)
     state = redemptions.saga_of(session, redemption)
+    steps = MENDS.get((redemption.status, each.hold), ())
     if state.settling:
-        return [saga.command_for(state, state.settling)]
-    return [saga.command_for(state, step) for step in MENDS.get((redemption.status, each.hold), ())]
+        # What comes after the answer it waits for, it asks for itself; what has to come before it points may have lost.
+        upto = steps.index(state.settling) + 1 if state.settling in steps else 0
+        steps = steps[:upto] or (state.settling,)
+    return [saga.command_for(state, step) for step in steps]
 
 
 class Reconciler:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from fleet.database import transaction
 from fleet.problems import Problem
+from fleet.restoring import STEP
 from services.rewards import reconciler
 
 SHOWN_ROWS = 20
@@ -49,10 +50,11 @@ CHECKS: tuple[tuple[str, str], ...] = (
         FROM redemption_steps GROUP BY redemption_id""",
     ),
     (
+        # After a restore the versions go on a million later (restoring.py), and in between there is none.
         "each incentive has a history of all its versions",
-        """
-        SELECT i.id AS who, i.version::text AS stored, count(c.version)::text AS should
-        FROM incentives i LEFT JOIN incentive_changes c ON c.incentive_id = i.id GROUP BY i.id""",
+        f"""
+        SELECT i.id AS who, (i.version % {STEP})::text AS stored, count(c.version)::text AS should
+        FROM incentives i LEFT JOIN incentive_changes c ON c.incentive_id = i.id GROUP BY i.id""",  # noqa: S608 a constant
     ),
     (
         "no change of a link waits for a lost predecessor",

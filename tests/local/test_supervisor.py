@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import psutil
@@ -33,7 +34,9 @@ def sleeper(name, needs=(), **more):
     )
     return Process(name, (sys.executable, "-c", code), needs=needs, ready=(here / name).exists, **more)
 """
-CLOSING = "\nsys.exit(Supervisor(processes, directory=here, logs=here / 'logs', state=here / 'state').run())"
+CLOSING = """
+sys.exit(Supervisor(processes, directory=here, logs=here / "logs", state=here / "state", held=here / "held").run())
+"""
 
 
 @pytest.fixture
@@ -87,6 +90,38 @@ def test_a_killed_process_heals_by_itself(supervise, tmp_path):
     assert wait_until(lambda: child(tmp_path, "one")["restarts"] == 1, 10)
     assert wait_until(lambda: child(tmp_path, "one")["state"] == "healthy", 10)
     assert child(tmp_path, "one")["pid"] != first
+
+
+def test_what_is_held_is_stopped_and_stays_so_until_it_is_let_go(supervise, tmp_path):
+    supervise("processes = [sleeper('one'), sleeper('two')]")
+    await_phase(tmp_path, "up")
+    first, other = child(tmp_path, "one")["pid"], child(tmp_path, "two")["pid"]
+    (tmp_path / "held").write_text("one\n")
+    assert wait_until(lambda: child(tmp_path, "one")["state"] == "held", 10)
+    assert started(first) is None
+    time.sleep(0.5)
+    assert (child(tmp_path, "one")["state"], child(tmp_path, "one")["pid"]) == ("held", None)
+    (tmp_path / "held").unlink()
+    assert wait_until(lambda: child(tmp_path, "one")["state"] == "healthy", 10)
+    assert child(tmp_path, "one")["restarts"] == 0
+    assert child(tmp_path, "two")["pid"] == other
+    assert (tmp_path / "order").read_text().splitlines().count("stop one") == 1
+
+
+def test_one_that_does_not_stop_when_it_is_to_be_held_is_killed(supervise, tmp_path):
+    supervise("""
+        deaf = Process("deaf", ("sh", "-c", "trap '' TERM; while :; do sleep 1; done"), ready=lambda: True, stop_seconds=0.3)
+        processes = [deaf]
+    """)
+    await_phase(tmp_path, "up")
+    (tmp_path / "held").write_text("deaf\n")
+    assert wait_until(lambda: child(tmp_path, "deaf")["state"] == "held", 10)
+
+
+def test_what_was_held_when_a_fleet_ended_is_not_when_it_begins_anew(supervise, tmp_path):
+    (tmp_path / "held").write_text("one\n")
+    supervise("processes = [sleeper('one')]")
+    await_phase(tmp_path, "up")
 
 
 def test_a_start_that_fails_names_the_process_shows_its_last_words_and_stops_the_rest(supervise, tmp_path):

@@ -348,6 +348,25 @@ class TestReconciler:
         yield
         connection.close()
 
+    def test_what_was_approved_after_points_was_set_back_is_reserved_first(self, both, incentive):
+        """The command to spend is under way, and comes again and again: what it is to spend is not reserved any more."""
+        ada = both.member(100)
+        made = begin(ada, incentive(points=10))
+        both.settle()
+        with both.engine.connect() as connection:
+            connection.execute(text("DELETE FROM holds"))
+            connection.execute(text("UPDATE balances SET available = lifetime, reserved = 0"))
+            connection.commit()
+        self.forget_transfers([f"hold:{made}"])
+        wish("approve", made)
+        [found] = self.compare(both).mismatches
+        assert (found.status, found.settling, found.hold) == ("approved", "capture", None)
+        with transaction() as session:
+            assert reconciler.mend(session, [found]) == 1
+        both.settle()
+        assert (where(made), both.books(ada)) == (("approved", None), (90, 0, 10))
+        both.assert_in_order()
+
     def test_points_held_for_nothing_are_given_back(self, both, incentive):
         ada = both.member(100)
         with both.points() as session:

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from fleet.contracts.rewards import IncentiveChanged
 from fleet.database import transaction
 from fleet.restoring import STEP
-from services.rewards import decisions
+from services.rewards import catalog_admin, decisions, verify
 from services.rewards.models import Redemption
 from tests.rewards.conftest import BOSS
 from tests.told_anew import raise_all, told_anew
@@ -28,6 +28,9 @@ def test_a_redemption_goes_on_where_nobody_has_been(incentive, pending):
     with transaction() as session:
         before = session.get_one(Redemption, redemption_id).version
     raise_all("rewards")
+    with transaction() as session:
+        catalog_admin.restock(session, reward, 1, BOSS, None)
+        assert [found.check for found in verify.findings(session) if found.differing] == []
     with transaction() as session:
         decisions.decide(session, redemption_id, "approve", BOSS)
     with transaction() as session:
