@@ -9,6 +9,9 @@ PYTHON := .venv/bin/python
 # How many processes share the tests, each with a PostgreSQL and a RabbitMQ of its own.
 PROCESSES := 2
 
+# A variable as one word of the shell, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
+
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5); next } \
@@ -24,15 +27,15 @@ down: prepare ## stop it cleanly, keeping the data
 restart: prepare ## stop and start on the same ports
 	@$(PYTHON) -m deploy.local restart
 roll: prepare ## replace every process by the present code, in turn, while the fleet answers (PART=points-web for one)
-	@$(PYTHON) -m deploy.local roll "$(PART)"
+	@$(PYTHON) -m deploy.local roll $(call quoted,$(PART))
 status: prepare ## what runs, where, since when, in how much memory
 	@$(PYTHON) -m deploy.local status || true
 logs: prepare ## follow the logs (SERVICE=points for one)
-	@$(PYTHON) -m deploy.local logs "$(SERVICE)"
+	@$(PYTHON) -m deploy.local logs $(call quoted,$(SERVICE))
 backup: prepare ## a base backup of all databases; with the log since then any instant can be restored
 	@$(PYTHON) -m deploy.local backup
 restore: prepare ## the databases as they were (AT=2026-11-27T05:40:00, else the newest there is; SERVICE=points for one alone)
-	@$(PYTHON) -m deploy.local restore --at "$(AT)" --service "$(SERVICE)"
+	@$(PYTHON) -m deploy.local restore --at $(call quoted,$(AT)) --service $(call quoted,$(SERVICE))
 reset: prepare ## stop it and delete data and secrets (downloads are kept)
 	@$(PYTHON) -m deploy.local reset
 
@@ -42,18 +45,18 @@ demo: prepare ## a student's week, played through the running fleet
 verify: prepare ## do the books of points and rewards balance? (the running fleet)
 	@$(PYTHON) -m deploy.local verify
 figures: prepare ## metrics of every process whose lines hold a word (MATCH=outbox)
-	@$(PYTHON) -m deploy.local.figures "$(MATCH)"
+	@$(PYTHON) -m deploy.local.figures $(call quoted,$(MATCH))
 dead: prepare ## messages that could not be applied (SERVICE=points ID= CAUSE= TYPE=; REPLAY=1 or PURGE=1, DRY=1 only counts)
-	@$(PYTHON) -m deploy.local.dead "$(SERVICE)" $(if $(REPLAY),replay,$(if $(PURGE),purge,$(if $(ID),show,list))) $(ID) \
-		$(if $(CAUSE),--cause "$(CAUSE)") $(if $(TYPE),--type "$(TYPE)") $(if $(DRY),--dry-run)
+	@$(PYTHON) -m deploy.local.dead $(call quoted,$(SERVICE)) $(if $(REPLAY),replay,$(if $(PURGE),purge,$(if $(ID),show,list))) $(ID) \
+		$(if $(CAUSE),--cause $(call quoted,$(CAUSE))) $(if $(TYPE),--type $(call quoted,$(TYPE))) $(if $(DRY),--dry-run)
 integrator: prepare ## a user at the broker and a subscriber that runs (NAME=acme EVENTS=points.activity_logged.v1,...; REMOVE=1)
-	@$(PYTHON) -m deploy.local.integrator "$(NAME)" --events "$(EVENTS)" $(if $(REMOVE),--remove)
+	@$(PYTHON) -m deploy.local.integrator $(call quoted,$(NAME)) --events $(call quoted,$(EVENTS)) $(if $(REMOVE),--remove)
 admin: prepare ## make an administrator (USERNAME= EMAIL= PASSWORD=)
-	@$(PYTHON) -m deploy.local admin --username "$(USERNAME)" --email "$(EMAIL)" --password "$(PASSWORD)"
+	@$(PYTHON) -m deploy.local admin --username $(call quoted,$(USERNAME)) --email $(call quoted,$(EMAIL)) --password $(call quoted,$(PASSWORD))
 
 ##@ Kubernetes
 k8s-render: prepare ## print an overlay, checked (OVERLAY=dev or production); kustomize 5.3 or kubectl 1.30, or fetched
-	@$(PYTHON) -m deploy.manifests "$(OVERLAY)"
+	@$(PYTHON) -m deploy.manifests $(call quoted,$(OVERLAY))
 k8s-dev: prepare ## build the images and run the fleet on kind or minikube (kubectl's present context)
 	@$(PYTHON) -m deploy.manifests.dev
 

@@ -9,7 +9,7 @@ from deploy.local.fleet import Fleet
 from deploy.local.layout import recorded_ports
 from deploy.local.running import is_supervised
 
-WITH_METRICS = ("-web", "-worker", "-consumer", "-relay", "-client")
+WITH_METRICS = ("-web", "-stream", "-worker", "-consumer", "-relay", "-client")
 
 
 def show(match: str) -> int:
@@ -18,7 +18,7 @@ def show(match: str) -> int:
     if not ports or not is_supervised():
         line(paint("the fleet is not running: start it with `make up` first", "red"))
         return 1
-    worst = 0
+    worst, shown = 0, 0
     for name in [each.name for each in Fleet(ports).processes() if each.name.endswith(WITH_METRICS)]:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{ports[name]}/metrics", timeout=5) as answer:
@@ -29,7 +29,10 @@ def show(match: str) -> int:
             continue
         for row in page.splitlines():
             if match in row and not row.startswith("#") and "_bucket{" not in row and "_created" not in row:
-                line(f"{name:<18} {row}")
+                line(f"{name:<19} {row}")
+                shown += 1
+    if not shown and not worst:
+        line(f"no metric holds {match!r}; a counter is there from its first event on")
     return worst
 
 

@@ -225,6 +225,18 @@ def test_the_commands_of_a_runbook_exist(alert):
             assert any(re.fullmatch(log.replace("*", ".*"), name) for name in [*OFFSETS, "topology"]), command
 
 
+@static
+def test_what_make_does_with_the_words_of_a_runbook_is_something_a_shell_understands():
+    """A quotation mark among them once ended the word early."""
+    lines = {line for path in BOOKS.glob("*.md") for line in commands(path.read_text(encoding="utf-8"))}
+    for line in sorted(each for each in lines if each.startswith("make ")):
+        said = subprocess.run(
+            ["sh", "-c", line.replace("make", "make -n", 1)], cwd=ROOT, capture_output=True, check=True
+        )
+        checked = subprocess.run(["sh", "-n"], input=said.stdout, capture_output=True, check=False)
+        assert checked.returncode == 0, f"{line}: {checked.stderr.decode()}"
+
+
 def logged() -> str:
     paths = [*(ROOT / "fleet").rglob("*.py"), *(ROOT / "services").rglob("*.py")]
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
