@@ -1,7 +1,7 @@
 # Propel. `make` alone lists what can be done; variables may be given after the target: make up PORT_BASE=18000
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help test-browser mutations test-browser format openapi settings up down restart roll status logs reset admin verify demo test check lock bench figures dead backup restore integrator prepare k8s-render k8s-dev
+.PHONY: help test-browser mutations test-browser format openapi settings up down restart roll status logs reset admin verify demo test check lock bench figures dead backup restore reconcile integrator prepare k8s-render k8s-dev
 # Compiled modules make every start faster; a shell that forbids them would cost each process a second.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
@@ -36,6 +36,8 @@ backup: prepare ## a base backup of all databases; with the log since then any i
 	@$(PYTHON) -m deploy.local backup
 restore: prepare ## the databases as they were (AT=2026-11-27T05:40:00, else the newest there is; SERVICE=points for one alone)
 	@$(PYTHON) -m deploy.local restore --at $(call quoted,$(AT)) --service $(call quoted,$(SERVICE))
+reconcile: prepare ## after a restore: all say once more what is, redemptions are mended, both sides compared (SINCE=)
+	@$(PYTHON) -m deploy.local reconcile $(call quoted,$(SINCE))
 reset: prepare ## stop it and delete data and secrets (downloads are kept)
 	@$(PYTHON) -m deploy.local reset
 

@@ -782,6 +782,27 @@ MUTATIONS = [
         test("tests/faults/test_dead_letters.py::test_what_the_broker_gave_up_is_taken_out_of_the_dead_queue"),
     ),
     Mutation(
+        "a restored service counts on where nobody has been",
+        "fleet/restoring.py",
+        "{name} = {name} + {STEP}",
+        "{name} = {name}",
+        test("tests/points/test_restoring.py::test_the_next_award_has_a_version_that_nobody_has_seen"),
+    ),
+    Mutation(
+        "what was approved after points was set back is reserved before it is spent",
+        "services/rewards/reconciler.py",
+        "steps = steps[:upto] or (state.settling,)",
+        "steps = (state.settling,)",
+        test("tests/rewards/test_both_sides.py::TestReconciler"),
+    ),
+    Mutation(
+        "a restore that was interrupted leaves no empty cluster",
+        "deploy/local/postgres.py",
+        'if data.with_name("data.before").exists():',
+        "if False:",
+        test("tests/local/test_backup.py::test_between_the_two_names_of_a_restore_no_fresh_cluster_is_made"),
+    ),
+    Mutation(
         "a dead letter is filed whatever its sender wrote",
         "fleet/dead_letters.py",
         """.replace("\\x00", "?").encode("utf-8", "replace").decode()""",

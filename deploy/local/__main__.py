@@ -1,5 +1,5 @@
 """The commands behind the Makefile: python -m deploy.local up | down | restart | roll | status | logs | reset | admin |
-verify | backup | restore."""
+verify | backup | restore | reconcile."""
 
 import argparse
 import json
@@ -150,7 +150,7 @@ def _in_containers(given: argparse.Namespace) -> int:
         return compose.admin(given.username, given.email, given.password or _ask_password())
     if given.command == "roll":
         raise Failed("in containers Compose replaces them: docker compose -f deploy/compose.yaml up -d --build")
-    if given.command in ("backup", "restore"):
+    if given.command in ("backup", "restore", "reconcile"):
         raise Failed("in containers the volume of PostgreSQL is yours to keep; production has its operator's backups")
     if given.command == "up":
         record_ports(chosen_ports(settings()))
@@ -167,6 +167,7 @@ def main() -> int:
     restoring = commands.add_parser("restore")
     restoring.add_argument("--at", default="")
     restoring.add_argument("--service", default="")
+    commands.add_parser("reconcile").add_argument("since", nargs="?", default="")
     commands.add_parser("status").add_argument("--json", action="store_true")
     commands.add_parser("logs").add_argument("service", nargs="?", default="")
     commands.add_parser("roll").add_argument("part", nargs="?", default="")
@@ -202,6 +203,10 @@ def main() -> int:
             from deploy.local.restore import restore
 
             return restore(given.at, given.service)
+        if given.command == "reconcile":
+            from deploy.local.restore import reconcile
+
+            return reconcile(given.since)
         if given.command == "admin":
             return admin(given.username, given.email, given.password)
         return plain[given.command]()

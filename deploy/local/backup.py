@@ -113,6 +113,7 @@ def take() -> Backup:
     ports = running_ports()
     draft = home() / "backups" / "draft"
     shutil.rmtree(draft, ignore_errors=True)
+    # From here on the log is archived, see postgres.archiving.
     draft.parent.mkdir(exist_ok=True, mode=0o700)
     options = ("--format=tar", "--gzip", "--wal-method=none", "--checkpoint=fast", "--label=propel")
     client("pg_basebackup", ports["postgres"], f"--pgdata={draft}", *options)

@@ -53,10 +53,14 @@ def _quoted(path: Path) -> str:
 
 
 def archiving(data: Path) -> dict[str, str]:
-    """Settings with which every segment of the log is kept beside the data, compressed; at the latest after a minute."""
-    kept = _quoted(data.parent / "archive") + "/%f"
+    """Settings with which every segment of the log is kept beside the data, compressed; at the latest after a minute.
+
+    From the first base backup on: without one nothing could be done with them, and nobody would ever delete them.
+    """
+    kept, backups = _quoted(data.parent / "archive") + "/%f", _quoted(data.parent / "backups")
     # A segment that is half written under its own name would be taken for whole.
-    command = f"gzip -c %p > {kept}.part && sync {kept}.part && mv {kept}.part {kept}.gz"
+    keep = f"gzip -c %p > {kept}.part && sync {kept}.part && mv {kept}.part {kept}.gz"
+    command = f"test ! -d {backups} || ({keep})"
     return {"archive_mode": "on", "archive_timeout": "60s", "archive_command": command}
 
 

@@ -46,16 +46,17 @@ PROCESSES_S = 120
 SETTLED_S = 180
 # What was told to a service shortly before the instant may have been under way.
 EARLIER = timedelta(minutes=15)
+DIFFERS = "Not everything agrees yet: `make verify` shows what differs, docs/restoring.md what to do"
 
 
-def instant(words: str) -> datetime | None:
-    """AT= as people write it: ISO 8601, in the time of this machine when no other is named. Raises Failed."""
+def instant(words: str, name: str = "AT") -> datetime | None:
+    """AT= (or `name`) as people write it: ISO 8601, in the time of this machine when no other is named. Raises Failed."""
     if not words:
         return None
     try:
         return datetime.fromisoformat(words).astimezone(UTC)
     except ValueError:
-        raise Failed(f"AT={words} is no instant: write it like AT=2026-11-27T05:40:00 or with +00:00") from None
+        raise Failed(f"{name}={words} is no instant: write it like {name}=2026-11-27T05:40:00 or with +00:00") from None
 
 
 def restore(at: str, service: str) -> int:
@@ -120,7 +121,7 @@ def _why(log: str, at: datetime | None) -> str:
     return f"the log could not be applied: {(log.strip().splitlines() or ['nothing was logged'])[-1]}"
 
 
-def _job(fleet: Fleet, module: str, *words: str, environment: dict[str, str]) -> str:
+def _job(module: str, *words: str, environment: dict[str, str]) -> str:
     """Run one of our programs; what it printed. Raises Failed with its last words."""
     command = [sys.executable, "-m", module, *words]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -138,11 +139,11 @@ def _bring_up_to_date(fleet: Fleet, services: Sequence[str], port: int) -> None:
         )
         for name in names
     }
-    _job(fleet, "fleet.migrate", *names, environment={**fleet.base, **urls})
+    _job("fleet.migrate", *names, environment={**fleet.base, **urls})
     for name in names:
         password = (SECRETS / f"pg_{name}").read_text(encoding="utf-8").strip()
         values = {**fleet.environment(name), "DATABASE_URL": postgres.url(name, password, port, name)}
-        line(f"  {_job(fleet, 'fleet.restoring', 'raise', name, environment=values)}")
+        line(f"  {_job('fleet.restoring', 'raise', name, environment=values)}")
 
 
 def _all(at: datetime | None, began: float) -> int:
@@ -166,7 +167,7 @@ def _all(at: datetime | None, began: float) -> int:
     start(ports)
     up = time.monotonic() - began
     line(f"The fleet answers again, {up:.1f} s after the order")
-    return _reconcile(Fleet(ports), DATABASES, reached, began)
+    return _reconcile(Fleet(ports), reached, began)
 
 
 def _one(service: str, at: datetime | None, began: float) -> int:
@@ -194,7 +195,7 @@ def _one(service: str, at: datetime | None, began: float) -> int:
         HELD.unlink(missing_ok=True)
     _await(mine, {"healthy"})
     line(f"{service} answers again, {time.monotonic() - began:.1f} s after the order")
-    return _reconcile(fleet, [service], reached, began)
+    return _reconcile(fleet, reached, began)
 
 
 def _reached(port: int) -> datetime:
@@ -235,24 +236,43 @@ def _exchange(service: str, port: int, dump: Path) -> None:
         connection.commit()
 
 
-def _reconcile(fleet: Fleet, restored: Sequence[str], reached: datetime, began: float) -> int:
-    """Let all tell once more what is, mend what redemptions lack, compare; take a base backup of how it is now."""
-    since = (reached - EARLIER).isoformat()
+def reconcile(since: str) -> int:
+    """The command: what a restore does once its service answers again. Raises Failed."""
+    began, moment = time.monotonic(), instant(since, "SINCE")
+    if moment is None:
+        raise Failed(
+            "say since when: make reconcile SINCE=..., a quarter of an hour before the instant that was restored"
+        )
+    with one_at_a_time():
+        agreed = _agree(Fleet(running_ports()), moment)
+    line(f"{'All say the same' if agreed else DIFFERS}, {time.monotonic() - began:.1f} s")
+    return 0 if agreed else 1
+
+
+def _reconcile(fleet: Fleet, reached: datetime, began: float) -> int:
+    """The end of a restore: bring all sides together, and take a base backup of how it is now."""
+    agreed = _agree(fleet, reached - EARLIER)
+    line(f"Restored to {local(reached)} in {time.monotonic() - began:.1f} s")
+    made = take()
+    line(f"  A base backup of how it is now: {made.path.name}; {len(backups())} are kept")
+    if not agreed:
+        line(f"  {DIFFERS}")
+    return 0 if agreed else 1
+
+
+def _agree(fleet: Fleet, since: datetime) -> bool:
+    """Let all tell once more what is, mend what redemptions lack, compare; True when nothing differs."""
     for service in fleet.services:
         values = fleet.environment(service.name)
-        line(f"  {_job(fleet, 'fleet.restoring', 'retell', service.name, '--since', since, environment=values)}")
+        words = ("retell", service.name, "--since", since.isoformat())
+        line(f"  {_job('fleet.restoring', *words, environment=values)}")
     passing("until both sides say the same")
     deadline, agreed = time.monotonic() + SETTLED_S, False
     while not agreed and time.monotonic() < deadline:
         agreed = all([_agrees(fleet, "points"), _agrees(fleet, "rewards", "--repair")])
         if not agreed:
             time.sleep(3)
-    line(f"Restored to {local(reached)} in {time.monotonic() - began:.1f} s")
-    made = take()
-    line(f"  A base backup of how it is now: {made.path.name}; {len(backups())} are kept")
-    if not agreed:
-        line("  Not everything agrees yet: `make verify` shows what differs, docs/restoring.md what to do")
-    return 0 if agreed else 1
+    return agreed
 
 
 def _agrees(fleet: Fleet, name: str, *words: str) -> bool:

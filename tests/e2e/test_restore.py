@@ -217,6 +217,7 @@ def test_one_service_is_restored_while_the_others_go_on(own: Fleet):
     assert "The books balance." in verified.stdout
     assert "The shop is in order." in verified.stdout
     eventually(lambda: agree_on_what_members_have(own), "rewards knows what points says", 30)
+    assert "All say the same" in run_local(own.run, "reconcile", at.isoformat()).stdout
     balance = own.request("GET", "/api/points/balance/", late["tokens"]["access"])
     assert balance.status_code == 200, balance.text
     lost = max(deed.answered for deed in gone) - at

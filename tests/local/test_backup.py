@@ -77,7 +77,8 @@ def data(tmp_path):
     """The data in a directory with a name that a shell and PostgreSQL read otherwise."""
     found = tmp_path / "it's 100% %p" / "data"
     (found / "pg_wal").mkdir(parents=True)
-    (found.parent / "archive").mkdir()
+    for name in ("archive", "backups"):
+        (found.parent / name).mkdir()
     return found
 
 
@@ -98,6 +99,13 @@ def test_what_was_not_archived_yet_is_taken_from_the_data_and_what_is_nowhere_fa
     assert (tmp_path / "back").read_bytes() == b"newest"
     assert as_the_server_does(restore, "0003", tmp_path / "other") != 0
     assert not (tmp_path / "other").exists()
+
+
+def test_without_a_base_backup_no_segment_is_kept(data, tmp_path):
+    (data.parent / "backups").rmdir()
+    (tmp_path / "segment").write_bytes(b"x")
+    assert as_the_server_does(postgres.archiving(data)["archive_command"], "0001", tmp_path / "segment") == 0
+    assert list((data.parent / "archive").iterdir()) == []
 
 
 def test_a_segment_that_cannot_be_kept_is_not_said_to_be(data, tmp_path):
