@@ -1,7 +1,7 @@
 # Propel. `make` alone lists what can be done; variables may be given after the target: make up PORT_BASE=18000
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help test-browser mutations test-browser format openapi settings up down restart roll status logs reset admin verify demo test check lock bench figures dead backup restore reconcile integrator prepare k8s-render k8s-dev
+.PHONY: help test-browser mutations drill format openapi settings up down restart roll status logs reset admin verify demo test check lock bench figures dead backup restore reconcile integrator prepare k8s-render k8s-dev
 # Compiled modules make every start faster; a shell that forbids them would cost each process a second.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
@@ -63,6 +63,8 @@ k8s-dev: prepare ## build the images and run the fleet on kind or minikube (kube
 	@$(PYTHON) -m deploy.manifests.dev
 
 ##@ Work on it
+drill: prepare ## restore points, then all databases, to AGO=120 seconds ago under load; prints what was lost and how long it took
+	@AGO=$(or $(AGO),120) $(PYTHON) -m pytest -n 0 -s tests/e2e/test_restore.py
 test: prepare ## the whole test suite, with servers of its own (ARGS= for pytest)
 	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 test-browser: prepare ## the chat page in a real Chromium, fetched into the cache when there is none (ARGS= for pytest)

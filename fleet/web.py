@@ -11,6 +11,7 @@ agree or the application does not start. Every error, also Flask's own, is appli
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache, wraps
 from http import HTTPStatus
 from typing import Any
@@ -141,7 +142,14 @@ class QueryWhole(marshmallow.fields.Integer):
 
 
 class Instant(marshmallow.fields.AwareDateTime):
-    """A UTC instant, written with `Z`."""
+    """A UTC instant, written with `Z`; read with any offset, of which PostgreSQL takes only those under sixteen hours."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        found: datetime = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return found.astimezone(UTC)
+        except OverflowError as error:
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from error
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return None if value is None else value.isoformat().replace("+00:00", "Z")

@@ -49,7 +49,13 @@ FIRST = (
     "tests/deploy/test_images.py",
     "tests/faults",
 )
-LAST = ("tests/e2e", "tests/browser")
+LAST = (
+    # With a fleet of their own, which goes before the shared ones come.
+    "tests/e2e/test_replacing.py",
+    "tests/e2e/test_restore.py",
+    "tests/e2e",
+    "tests/browser",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,8 +63,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def place(item: pytest.Item) -> tuple[int, int]:
         path = item.path.relative_to(ROOT).as_posix()
-        first = next((number for number, name in enumerate(FIRST) if path.startswith(name)), len(FIRST))
-        return int(path.startswith(LAST)), first
+        for late, names in ((0, FIRST), (2, LAST)):
+            for number, name in enumerate(names):
+                if path.startswith(name):
+                    return late, number
+        return 1, 0
 
     items.sort(key=place)
 

@@ -172,16 +172,16 @@ def _all(at: datetime | None, began: float) -> int:
 
 def _one(service: str, at: datetime | None, began: float) -> int:
     ports = running_ports()
-    at = at or datetime.now(UTC)
-    backup = chosen(at)
     fleet, live = Fleet(ports), ports["postgres"]
-    archive_all(live)
     mine = [process.name for process in fleet.processes() if process.name.startswith(f"{service}-")]
     dump = home() / "backups" / "one.dump"
-    # From here on nothing is acknowledged that would be gone in a moment: what others ask of it waits in its queues.
+    backup = chosen(at)
     line(f"Holding {', '.join(mine)}")
-    _hold(mine)
     try:
+        # From here on nothing is acknowledged that would be gone in a moment: what others ask of it waits in its queues.
+        _hold(mine)
+        at = at or datetime.now(UTC)
+        archive_all(live)
         with _recovered(backup, ports["restored"], at, archive=False):
             reached = _reached(ports["restored"])
             _bring_up_to_date(fleet, [service], ports["restored"])

@@ -114,7 +114,7 @@ def activity_log(
 
 def first_id(moment: datetime) -> UUID:
     """The smallest id that a transfer written down at this moment can have."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 
 
 def programme_figures(session: Session) -> ProgrammeFigures:

@@ -61,7 +61,7 @@ def trail(
     """A page of what was changed since then about all members or one, newest first, and the cursor of the next."""
     statement = select(AuditEntry, AuditNote).join(AuditNote, AuditNote.entry_id == AuditEntry.id, isouter=True)
     # Ids are ordered by time: the walk along the primary key ends where `since` begins.
-    statement = statement.where(AuditEntry.id >= UUID(int=int(since.timestamp() * 1000) << 80))
+    statement = statement.where(AuditEntry.id >= UUID(int=max(0, int(since.timestamp() * 1000)) << 80))
     if member_id is not None:
         statement = statement.where(AuditEntry.member_id == member_id)
     if key := decode_cursor(cursor, UUID):

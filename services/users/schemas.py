@@ -291,7 +291,7 @@ class Warning(Schema):
 class Suspension(Schema):
     """Until when (`until` or `minutes`, neither for no end) and why a member is suspended."""
 
-    until = fields.AwareDateTime(load_default=None, allow_none=True)
+    until = Instant(load_default=None, allow_none=True)
     minutes = Whole(load_default=None, allow_none=True, validate=validate.Range(1, 10 * 365 * 24 * 60))
     reason = Text(required=True, validate=REASON)
 

@@ -1,7 +1,7 @@
 """The drill: a backup is restored while people use the fleet, and the books agree afterwards.
 
-AGO= says to how many seconds ago, 5 by default; 120 is the whole drill. Figures are printed: what was lost (RPO) and how long
-it took (RTO).
+AGO= says to how many seconds ago; 120 is the whole drill (`make drill`), with a lost disk after it. Without it one service is
+restored to a moment ago, with two members. Figures are printed: what was lost (RPO) and how long it took (RTO).
 """
 
 import contextlib
@@ -28,8 +28,9 @@ import requests
 from deploy.local import postgres
 from tests.e2e.conftest import Fleet, eventually, run_local, running
 
-AGO = int(os.environ.get("AGO") or 5)
-THREADS = 6
+AGO = int(os.environ.get("AGO") or 4)
+DRILL = bool(os.environ.get("AGO"))
+THREADS = 6 if DRILL else 2
 PAUSE_S = 0.1
 PRICE = 2
 PASSWORD = "correct horse battery"
@@ -120,21 +121,28 @@ class Load:
             with self.lock:
                 self.broken.append(error)
 
+    def redeem(self, member: Person, *, approve: bool = False) -> None:
+        """One redemption, acknowledged; approved by staff where that is wanted and points has answered."""
+        made = self._note("redeemed", member, "/api/rewards/redeem/", {"reward_id": self.reward})
+        if made and approve and made["status"] == "pending":
+            self._insist(self.admin, f"/api/redemptions/{made['id']}/approve/", {})
+
+    def _note(self, kind: str, person: Person, path: str, body: Any) -> Any:
+        asked = datetime.now(UTC)
+        made = self._insist(person, path, body)
+        if made:
+            with self.lock:
+                self.done.append(Deed(kind, made.get("points_log", made)["id"], asked, datetime.now(UTC)))
+        return made
+
     def _work(self, member: Person) -> None:
         for turn in itertools.count():
             if self.stop.wait(PAUSE_S):
                 return
-            asked = datetime.now(UTC)
             if turn % 4 == 3:
-                made, kind = self._insist(member, "/api/rewards/redeem/", {"reward_id": self.reward}), "redeemed"
-                if made and turn % 8 == 3 and made["status"] == "pending":
-                    self._insist(self.admin, f"/api/redemptions/{made['id']}/approve/", {})
+                self.redeem(member, approve=turn % 8 == 3)
             else:
-                body = {"activity_type": self.one}
-                made, kind = self._insist(self.admin, f"/api/users/{member.id}/add_points/", body), "earned"
-            if made:
-                with self.lock:
-                    self.done.append(Deed(kind, made.get("points_log", made)["id"], asked, datetime.now(UTC)))
+                self._note("earned", self.admin, f"/api/users/{member.id}/add_points/", {"activity_type": self.one})
             with contextlib.suppress(requests.RequestException):
                 other = member.send("GET", "/api/users/profile/")
                 if other.status_code != 200:
@@ -182,12 +190,13 @@ def agree_on_what_members_have(own: Fleet) -> bool:
 
 def test_one_service_is_restored_while_the_others_go_on(own: Fleet):
     with Load(own) as load:
-        eventually(lambda: len(load.done) > 20, "the load has begun", 60)
+        eventually(lambda: len(load.done) > 4 * THREADS, "the load has begun", 60)
         print(run_local(own.run, "backup").stdout)
         at = datetime.now(UTC)
         time.sleep(AGO / 2)
         # Somebody whom points hears of in the time that it is going to forget.
         late = own.register()
+        load.redeem(load.members[0])
         time.sleep(AGO / 2)
         ordered = datetime.now(UTC)
         said = run_local(own.run, "restore", "--at", at.isoformat(), "--service", "points", check=False)
@@ -242,6 +251,7 @@ def data_of(own: Fleet) -> Path:
     return postgres.place(own.run / "postgres/data")
 
 
+@pytest.mark.skipif(not DRILL, reason="a part of the drill: make drill")
 def test_all_is_restored_after_the_disk_was_lost(own: Fleet):
     with Load(own) as load:
         eventually(lambda: len(load.done) > 20, "the load has begun", 60)

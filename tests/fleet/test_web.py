@@ -428,3 +428,21 @@ def test_a_session_of_a_refused_request_leaves_nothing_behind(on, keys):
         from sqlalchemy import text
 
         assert session.execute(text("SELECT count(*) FROM members")).scalar_one() == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("2026-03-04T12:00:00Z", "2026-03-04 12:00:00+00:00"),
+        ("2026-03-04T12:00:00+05:30", "2026-03-04 06:30:00+00:00"),
+        # Further from Greenwich than PostgreSQL believes in.
+        ("1012-07-20T03:24:47.0-21:11", "1012-07-21 00:35:47+00:00"),
+    ],
+)
+def test_an_instant_is_read_as_utc_whatever_its_offset(client, given, read):
+    assert client.post("/open/", json={"at": given}).get_json() == {"got": {"at": read}}
+
+
+@pytest.mark.parametrize("given", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "2026-03-04T12:00:00"])
+def test_an_instant_that_is_none_in_utc_is_named(client, given):
+    assert pointers(client.post("/open/", json={"at": given})) == ["/at"]
