@@ -793,7 +793,9 @@ MUTATIONS = [
         "services/rewards/reconciler.py",
         "steps = steps[:upto] or (state.settling,)",
         "steps = (state.settling,)",
-        test("tests/rewards/test_both_sides.py::TestReconciler"),
+        test(
+            "tests/rewards/test_both_sides.py::TestReconciler::test_what_was_approved_after_points_was_set_back_is_reserved_first"
+        ),
     ),
     Mutation(
         "a restore that was interrupted leaves no empty cluster",
