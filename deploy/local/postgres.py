@@ -72,7 +72,9 @@ def recovering(data: Path, until: str | None) -> dict[str, str]:
     kept, newest = _quoted(data.parent / "archive") + "/%f.gz", _quoted(data.parent / "data/pg_wal") + "/%f"
     command = f"(test -f {kept} && gzip -dc {kept} > %p) || (test -f {newest} && cp {newest} %p)"
     target = {"recovery_target_time": until, "recovery_target_action": "promote"} if until else {}
-    return {"restore_command": command, **target}
+    # Its log stays with it until it is served in its place: a restore that is given up leaves no branch in the archive that
+    # the next one would follow instead of what was written since.
+    return {"restore_command": command, "archive_mode": "on", "archive_command": "false", **target}
 
 
 class PostgresError(Exception):
@@ -185,9 +187,12 @@ def init(data: Path, password: str, programs: Path) -> None:
     if (data / "PG_VERSION").exists():
         _check_version(data, programs)
         return
-    if data.with_name("data.before").exists():
-        # Between two names of a restore: a fresh cluster here would look as if everything were lost.
-        raise PostgresError("a restore was interrupted: give the same `make restore` once more")
+    if data.with_name("data.before").exists() or any(data.with_name("backups").glob("*Z")):
+        # The disk was lost, or a restore was killed between two names: a fresh cluster would look as if everything were
+        # lost, and would write its log over the one that the backups need.
+        raise PostgresError(
+            "the data are gone and there are backups of them: `make restore`, or `make reset` to begin anew"
+        )
     shutil.rmtree(data, ignore_errors=True)
     draft = data.with_name(f"{data.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)

@@ -85,14 +85,13 @@ def _extract(backup: Backup) -> Path:
 
 
 @contextmanager
-def _recovered(backup: Backup, port: int, at: datetime | None, *, archive: bool) -> Iterator[Path]:
+def _recovered(backup: Backup, port: int, at: datetime | None) -> Iterator[Path]:
     """The cluster as it was, in a directory of its own and served at `port`. Raises Failed when the log does not go so far."""
     target = _extract(backup)
     log = LOGS / "restored.log"
     LOGS.mkdir(exist_ok=True)
     options = ["--data", str(target), "--port", str(port), "--password-file", str(SECRETS / "postgres"), "--recover"]
     options += ["--until", at.isoformat()] if at else []
-    options += ["--archive"] if archive else []
     with log.open("wb") as output:
         command = [sys.executable, "-m", "deploy.local.postgres", "serve", *options]
         server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
@@ -155,7 +154,7 @@ def _all(at: datetime | None, began: float) -> int:
         line("Stopping the fleet")
         stop()
     fleet, data = Fleet(ports), home() / "data"
-    with _recovered(backup, ports["postgres"], at, archive=True) as target:
+    with _recovered(backup, ports["postgres"], at) as target:
         reached = _reached(ports["postgres"])
         line(f"All databases are as they were at {local(reached)}")
         _bring_up_to_date(fleet, DATABASES, ports["postgres"])
@@ -182,7 +181,7 @@ def _one(service: str, at: datetime | None, began: float) -> int:
         _hold(mine)
         at = at or datetime.now(UTC)
         archive_all(live)
-        with _recovered(backup, ports["restored"], at, archive=False):
+        with _recovered(backup, ports["restored"], at):
             reached = _reached(ports["restored"])
             _bring_up_to_date(fleet, [service], ports["restored"])
             passing(f"copying {service}")

@@ -115,8 +115,19 @@ def test_a_segment_that_cannot_be_kept_is_not_said_to_be(data, tmp_path):
     assert as_the_server_does(postgres.archiving(data)["archive_command"], "0001", segment) != 0
 
 
-def test_between_the_two_names_of_a_restore_no_fresh_cluster_is_made(data):
-    """Killed there, the next `make up` would show an empty Propel."""
-    data.rename(data.with_name("data.before"))
-    with pytest.raises(postgres.PostgresError, match="interrupted"):
+@pytest.mark.parametrize("left", ["data.before", "backups/20260304T120000.000000Z"])
+def test_where_there_is_something_to_restore_no_fresh_cluster_is_made(data, left):
+    """A lost disk, or a restore killed between its two names: the next `make up` would show an empty Propel."""
+    data.rename(data.with_name("gone"))
+    (data.parent / left).mkdir()
+    with pytest.raises(postgres.PostgresError, match="make restore"):
         postgres.init(data, "password", Path("/nowhere"))
+
+
+def test_a_restore_that_is_given_up_leaves_nothing_in_the_archive(data, tmp_path):
+    """Its new branch of the log would be followed by the next one, past all that was written since."""
+    settings = postgres.recovering(data.with_name("restored"), None)
+    (tmp_path / "segment").write_bytes(b"x")
+    assert settings["archive_mode"] == "on"
+    assert as_the_server_does(settings["archive_command"], "00000002.history", tmp_path / "segment") != 0
+    assert list((data.parent / "archive").iterdir()) == []
