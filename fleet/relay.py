@@ -22,7 +22,7 @@ from fleet.settings import BrokerSettings, read
 log = logs.get(__name__)
 
 POLL_S = 0.01
-# Nobody has written for a while: to look a hundred times a second costs a waiting fleet a fifth of a core.
+# Nobody has written for a while: to look a hundred times a second costs a waiting fleet a sixth of a core.
 CALM_AFTER_S, CALM_POLL_S = 5.0, 0.05
 STANDBY_S = 1.0
 BATCH = 500

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -82,7 +81,7 @@ def running_ports() -> Ports:
     return ports
 
 
-def client(program: str, port: int, *options: str, say: Callable[[str], str] = str) -> None:
+def client(program: str, port: int, *options: str) -> None:
     """Run one of PostgreSQL's own programs as the superuser of the server at `port`. Raises Failed with its last words."""
     command = [
         str(postgres.binaries() / program),
@@ -95,7 +94,7 @@ def client(program: str, port: int, *options: str, say: Callable[[str], str] = s
     done = subprocess.run(command, env=values, capture_output=True, text=True, check=False)
     if done.returncode:
         words = (done.stderr.strip() or f"status {done.returncode}").splitlines()[-1]
-        raise Failed(say(f"{program}: {words}"))
+        raise Failed(f"{program}: {words}")
 
 
 def archive_all(port: int) -> None:
